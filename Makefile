@@ -1,0 +1,99 @@
+# Python 3.11 or newer, make and a C compiler are all that must be there; the rest is set up by the targets that need it.
+#
+#   make demo         lint, test, build and trace an example           make golden       write examples/*/out anew
+#   make test         all tests                                        make docs         write the generated pages and schemas anew
+#   make check        linters, types, generated files up to date       make bench        benchmarks
+#   make engines      istioctl, for the tests that run it              make clean        remove what was built; distclean: all of it
+#   make conformance  the tests that need a whole Istio, after building one
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+MESHC := $(BIN)/meshc
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt
+BUILD_ENGINES := engines/build.py
+ISTIO := pilot-discovery pilot-agent etcd kube-apiserver envoy_bootstrap.json
+PYTEST := $(BIN)/python -m pytest
+JOBS ?= 2
+
+.PHONY: demo test check engines engines-istio golden conformance bench docs clean distclean
+
+# A command that a person could type as well: shown, then run.
+define show
+@printf '\n\033[1m$$ %s\033[0m\n' '$(strip $(1))'; PATH="$(CURDIR)/$(BIN):$$PATH" $(1)
+endef
+
+demo: .venv/.meshc
+	$(call show,meshc lint examples/online-boutique)
+	$(call show,meshc test examples/online-boutique)
+	$(call show,meshc build examples/online-boutique --target istio -o build/demo)
+	$(call show,meshc trace examples/online-boutique --via public GET https://shop.example.com/)
+	$(call show,meshc trace examples/online-boutique --from frontend POST http://cartservice/)
+	@printf '\nwrote %s files below build/demo:\n' "$$(find build/demo -type f -not -name '.*' | wc -l)"; find build/demo -type f -not -name '.*' | sort | sed 's/^/  /'
+
+test: .venv/.dev $(if $(filter true,$(CI)),engines)
+	$(PYTEST) -n $(JOBS) --dist worksteal
+
+check: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy engines/build.py
+	$(MESHC) schema --check
+	@if [ -f docs/generate.py ]; then set -x; $(BIN)/python docs/generate.py --check; fi
+
+engines: .venv/.dev
+	@$(BIN)/python $(BUILD_ENGINES) istioctl crd-all.gen.yaml
+
+engines-istio: engines
+	@$(BIN)/python $(BUILD_ENGINES) $(ISTIO)
+
+conformance: engines-istio
+	MESHC_CONFORMANCE=1 $(PYTEST) tests/conformance
+
+golden: .venv/.meshc
+	@for example in examples/*/; do \
+	  example=$${example%/}; \
+	  echo "$$example"; \
+	  $(MESHC) build "$$example" -o "$$example/out"; \
+	  for overlay in "$$example"/environments/*.yaml; do \
+	    [ -e "$$overlay" ] || continue; \
+	    env=$$(basename "$$overlay" .yaml); \
+	    $(MESHC) build "$$example" --env "$$env" -o "$$example/out-$$env"; \
+	  done; \
+	done
+
+docs: .venv/.dev
+	$(MESHC) schema -o schemas
+	@if [ -f docs/generate.py ]; then set -x; $(BIN)/python docs/generate.py; fi
+
+bench: .venv/.dev
+	@for script in benchmarks/*.py; do \
+	  if [ -e "$$script" ]; then echo "$$script"; $(BIN)/python "$$script"; else echo 'no benchmarks yet'; fi; \
+	done
+
+clean:
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf .venv .engines
+
+# An environment is made anew only where there is none that works; otherwise it is brought up to date in place.
+.venv/.meshc: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "meshc needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.13 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "making .venv"; $(PYTHON) -m venv --clear .venv; }
+	@echo "installing meshc into .venv"
+	@$(INSTALL) -e .
+	@touch $@
+
+.venv/.dev: .venv/.meshc
+	@echo "installing what tests need into .venv"
+	@$(INSTALL) -e '.[dev,engines]'
+	@touch $@

@@ -1,0 +1,106 @@
+"""
+What a mesh means: frozen values with every default written out and every name resolved, each with the place it was written.
+
+Durations are whole milliseconds, percentages floats from 0 to 100, sizes bytes.
+`None` means "not said" only where a field's comment says so.
+Tuples of named things are sorted by name; only `Route.rules` and what stands inside one rule keep the user's order.
+"""
+
+from meshc.model.gateways import Certificate, CertificateSource, Gateway, GatewayWorkload, Listener, ListenerProtocol, ListenerTls
+from meshc.model.mesh import Expectation, Json, Mesh, MeshTest, TargetOptions, Telemetry
+from meshc.model.names import Name
+from meshc.model.policies import JwtProvider, Policy
+from meshc.model.requests import ClaimMatch, FieldMatch, JwtMatch, Pattern, Source, SourceKind, ValueKind, ValueMatch
+from meshc.model.routes import (
+    Action,
+    Cors,
+    Destination,
+    Fault,
+    Forward,
+    HeaderChanges,
+    Mirror,
+    Redirect,
+    Respond,
+    Retries,
+    RetryCondition,
+    Rewrite,
+    Route,
+    Rule,
+)
+from meshc.model.services import (
+    Access,
+    Call,
+    CircuitBreaker,
+    Egress,
+    Endpoint,
+    HealthCheck,
+    LbPolicy,
+    LimitKey,
+    LoadBalancing,
+    Mtls,
+    OriginateTls,
+    OutlierDetection,
+    Port,
+    Protocol,
+    RateLimit,
+    Service,
+    Version,
+)
+
+__all__ = [
+    "Access",
+    "Action",
+    "Call",
+    "Certificate",
+    "CertificateSource",
+    "CircuitBreaker",
+    "ClaimMatch",
+    "Cors",
+    "Destination",
+    "Egress",
+    "Endpoint",
+    "Expectation",
+    "Fault",
+    "FieldMatch",
+    "Forward",
+    "Gateway",
+    "GatewayWorkload",
+    "HeaderChanges",
+    "HealthCheck",
+    "Json",
+    "JwtMatch",
+    "JwtProvider",
+    "LbPolicy",
+    "LimitKey",
+    "Listener",
+    "ListenerProtocol",
+    "ListenerTls",
+    "LoadBalancing",
+    "Mesh",
+    "MeshTest",
+    "Mirror",
+    "Mtls",
+    "Name",
+    "OriginateTls",
+    "OutlierDetection",
+    "Pattern",
+    "Policy",
+    "Port",
+    "Protocol",
+    "RateLimit",
+    "Redirect",
+    "Respond",
+    "Retries",
+    "RetryCondition",
+    "Rewrite",
+    "Route",
+    "Rule",
+    "Service",
+    "Source",
+    "SourceKind",
+    "TargetOptions",
+    "Telemetry",
+    "ValueKind",
+    "ValueMatch",
+    "Version",
+]

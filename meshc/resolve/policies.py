@@ -1,0 +1,136 @@
+"""What a policy selects, which entries it may have there, and what a token provider is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from meshc.model import JwtProvider, Mtls, Name, Pattern, Policy, Service
+from meshc.resolve.files import read_jwks
+from meshc.resolve.names import Names, Place, ReadFile
+from meshc.resolve.patterns import Asked, Patterns, Use
+from meshc.resolve.sources import IDENTITIES
+from meshc.resolve.values import only_key
+from meshc.spec.pattern import PatternShape
+from meshc.spec.policies import PolicyShape, ProviderShape
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """Makes policies."""
+
+    names: Names
+    services: Mapping[Name, Service]
+    patterns: Patterns
+
+    def policy(self, name: Name, shape: PolicyShape, place: Place) -> Policy:
+        """A policy, `all` written out."""
+        services = self._services(shape, place.at("services"))
+        gateways = self._gateways(shape, place.at("gateways"))
+        if bool(shape.services) == bool(shape.gateways):
+            code, what = ("MC012", "both `services` and `gateways`") if shape.services else ("MC013", "neither `services` nor `gateways`")
+            place.error(code, f"a policy with {what}, expected exactly one of them")
+        if not (shape.allow or shape.require or shape.deny):
+            place.error("MC013", "a policy that says nothing, expected allow, require or deny")
+        asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services)
+        return Policy(
+            name=name,
+            services=services,
+            gateways=gateways,
+            allow=self._entries(shape.allow, place.at("allow"), Use.ALLOW, asked),
+            require=self._entries(shape.require, place.at("require"), Use.REQUIRE, asked),
+            deny=self._entries(shape.deny, place.at("deny"), Use.DENY, asked),
+            origin=place.origin,
+        )
+
+    def _services(self, shape: PolicyShape, place: Place) -> tuple[Name, ...]:
+        found = set()
+        for index, reference in enumerate(shape.services):
+            at = place.at(index)
+            if reference == "all":
+                found |= {name for name, one in self.services.items() if name.namespace == place.namespace and one.has_proxy}
+                continue
+            name = self.names.find("service", reference, at, f"write `gateways: [{reference}]` for a gateway")
+            if name is None or (service := self.services.get(name)) is None:
+                continue
+            if name.namespace != place.namespace:
+                at.error("MC109", f"service {reference!r} is another namespace's, expected one of {place.namespace!r}")
+            elif not service.has_proxy:
+                what = "lies outside the mesh" if service.external else "has `sidecar: none`"
+                at.error("MC110", f"service {reference!r} {what}: no proxy there would check this policy")
+            else:
+                found.add(name)
+        return tuple(sorted(found))
+
+    def _gateways(self, shape: PolicyShape, place: Place) -> tuple[Name, ...]:
+        found = set()
+        for index, reference in enumerate(shape.gateways):
+            at = place.at(index)
+            name = self.names.find("gateway", reference, at)
+            if name is not None and name.namespace != place.namespace:
+                at.error("MC109", f"gateway {reference!r} is another namespace's, expected one of {place.namespace!r}")
+            elif name is not None:
+                found.add(name)
+        return tuple(sorted(found))
+
+    def _entries(self, shapes: Sequence[PatternShape], place: Place, use: Use, asked: Asked) -> tuple[Pattern, ...]:
+        found = []
+        for index, shape in enumerate(shapes):
+            at = place.at(index)
+            pattern = self.patterns.pattern(shape, at, use, asked)
+            if use is Use.REQUIRE and shape.jwt is None:
+                at.error(
+                    "MC013",
+                    "an entry of `require` without `jwt`, expected the token that is required",
+                    "the other keys only select requests",
+                )
+            if use is Use.DENY:
+                _certain(pattern, at, asked)
+            found.append(pattern)
+        return tuple(found)
+
+
+def _certain(pattern: Pattern, place: Place, asked: Asked) -> None:
+    """A deny by identity must not be escaped by leaving the certificate out (L10)."""
+    lax = [(service, port) for service, port in asked.concerned(pattern.ports) if port.mtls is not Mtls.STRICT]
+    if pattern.has_http_keys:
+        lax = [(service, port) for service, port in lax if port.protocol.is_http]
+    if not lax:
+        return
+    service, port = lax[0]
+    for source in pattern.sources or ():
+        if source.kind in IDENTITIES:
+            message = (
+                f"a deny by identity, but port {port.name!r} of {service.name} has mTLS {port.mtls}: a plaintext caller would escape it"
+            )
+            place.at("from").error("MC117", message, "make mTLS strict there, name the `ports` that are, or deny `plaintext` and more")
+            return
+
+
+def provider(name: Name, shape: ProviderShape, place: Place, read_file: ReadFile) -> JwtProvider | None:
+    """A token provider with its keys."""
+    jwks, at = shape.jwt.jwks, place.at("jwt", "jwks")
+    key = only_key({"file": jwks.file, "uri": jwks.uri}, at, "`jwks`")
+    text = read_jwks(jwks.file, at.at("file"), read_file) if key == "file" and jwks.file is not None else None
+    if key == "uri" and jwks.uri is not None and not _is_url(jwks.uri):
+        at.at("uri").error("MC012", f"{jwks.uri!r}, expected an http or https URL")
+    if not shape.jwt.issuer:
+        place.at("jwt", "issuer").error("MC012", "an empty issuer, expected the `iss` of its tokens")
+    if key is None or (key == "file" and text is None):
+        return None
+    return JwtProvider(name, shape.jwt.issuer, tuple(sorted(set(shape.jwt.audiences))), text, jwks.uri, place.origin)
+
+
+def _is_url(text: str) -> bool:
+    if any(character <= " " or character >= "\x7f" for character in text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not parts.fragment
+            and "@" not in parts.netloc
+        )
+    except ValueError:
+        return False

@@ -1,0 +1,177 @@
+"""What becomes of a request that starts inside the mesh: the caller's proxy, or none (L6, L8, L10)."""
+
+from dataclasses import dataclass, replace
+
+from meshc import access, routing
+from meshc.model import Destination, Egress, Mesh, Mtls, Port, Service
+from meshc.semantics import destinations, rules
+from meshc.semantics.decision import REFUSED, ROUTED, Decision, Outcome, Reached, Reason
+from meshc.semantics.destinations import Guard, check_service, has_endpoints
+from meshc.semantics.hosts import default_host, find_port, find_service, known_services, service_for
+from meshc.semantics.message import Message, asked_host, read
+from meshc.semantics.request import Identity, Plaintext, Request, RequestError, Workload
+from meshc.semantics.rules import Place, Sending
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: its service where the spec has it, its namespace, and the SPIFFE id of its certificate."""
+
+    service: Service | None
+    namespace: str | None
+    identity: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The service that is asked, at one of its ports."""
+
+    service: Service
+    port: Port
+
+
+def decide(mesh: Mesh, request: Request, client: Workload | Identity | Plaintext) -> Decision:
+    """The decision on a request inside the mesh."""
+    caller = _caller(mesh, client)
+    known = known_services(mesh, caller.service) if caller.identity is not None else mesh.services
+    called = _called(mesh, request, caller, known)
+    if caller.identity is None:
+        return _direct(mesh, request, called)
+    if called is not None and not called.port.protocol.is_http:
+        return _connection(mesh, caller, called, known)
+    reading = read(mesh, request, None if request.to is None else default_host(mesh, find_service(mesh, request.to)))
+    if reading.message is None:
+        return Decision(reading.answers, (Reason(reading.why, mesh.origin),))
+    message = replace(
+        reading.message,
+        service=None if caller.service is None else caller.service.name,
+        namespace=caller.namespace,
+        identity=caller.identity,
+    )
+    decision = _proxied(mesh, caller, called if called is None or called.service in known else None, message)
+    freedom = (Reason(f"400 is permitted too: {reading.why}", mesh.origin),) if reading.answers else ()
+    return replace(decision, permitted=(*decision.permitted, *reading.answers), because=(*decision.because, *freedom))
+
+
+def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
+    match client:
+        case Plaintext():
+            return Caller(None, None, None)
+        case Identity(spiffe):
+            parts = spiffe.removeprefix("spiffe://").split("/")
+            return Caller(None, parts[2] if parts[1:2] == ["ns"] and len(parts) > 2 else None, spiffe)  # noqa: PLR2004 - td, ns, namespace
+        case Workload(name, version):
+            service = find_service(mesh, name)
+            if service.external:
+                raise RequestError(f"service {name} lies outside the mesh and cannot call; expected a workload")
+            own = next((one.identity for one in service.versions if one.name == version and one.identity is not None), None)
+            identity = access.spiffe_id(mesh, name.namespace, service.identity if own is None else own)
+            return Caller(service, name.namespace, identity if service.has_proxy else None)
+
+
+def _called(mesh: Mesh, request: Request, caller: Caller, known: tuple[Service, ...]) -> Called | None:
+    """The service and port that is asked: `to` says what is dialled, on an HTTP port the Host says what is meant."""
+    host = asked_host(request)
+    dialled = None
+    if request.to is not None:
+        service = find_service(mesh, request.to)
+        dialled = Called(service, find_port(service, request.port))
+        if host is None or not dialled.port.protocol.is_http or caller.identity is None:
+            return dialled
+    if host is None:
+        return None
+    dialling = request.port if dialled is None else dialled.port.port
+    # A service that the proxy does not know is found all the same: the answer can name it.
+    named = service_for(mesh, known, caller.namespace, host, dialling) or service_for(mesh, mesh.services, caller.namespace, host, dialling)
+    if named is None:
+        return None
+    if dialled is None:
+        return Called(named, find_port(named, request.port))
+    if named is dialled.service:
+        return dialled
+    same = next((port for port in named.ports if port.port == dialled.port.port), None)
+    return None if same is None else Called(named, same)
+
+
+# --- through the caller's proxy -------------------------------------------------------------------------------------------------
+
+
+def _proxied(mesh: Mesh, caller: Caller, called: Called | None, message: Message) -> Decision:
+    if called is None:
+        return _elsewhere(mesh, caller, message)
+    service, port = called.service, called.port
+    because = (Reason(f"host {message.host} is service {service.name}", service.origin),)
+    guard = Guard(caller.service, message)
+    entries = routing.east_west(mesh, service.name)
+    if not entries:
+        after = destinations.reach(mesh, Sending(message, _all_of(service), ()), port.name, guard)
+        return replace(after, because=(*because, *after.because))
+    taken = rules.take(entries, message, port.name)
+    if taken is None:
+        reason = Reason(f"no rule takes {message.method} {message.host}{message.path_and_query}", entries[0][0].origin)
+        return Decision((message.answer(Outcome.NO_ROUTE, 404),), (*because, reason))
+    done = rules.act(taken, message, Place("http", port.port))
+    after = done if isinstance(done, Decision) else destinations.reach(mesh, done, port.name, guard)
+    return replace(after, because=(*because, *after.because))
+
+
+def _elsewhere(mesh: Mesh, caller: Caller, message: Message) -> Decision:
+    """A host that the caller's proxy does not know: it leaves the mesh, or is answered 502; a listed external service is guarded always."""
+    listed = service_for(mesh, mesh.services, caller.namespace, message.host, None)
+    origin = caller.service.origin if caller.service is not None else mesh.origin
+    if listed is None and mesh.egress is Egress.ALLOW:
+        outside = Reached(None, message.host, None, None, 1, ROUTED)
+        reason = Reason(f"host {message.host} is outside the mesh, and egress is allowed", mesh.origin)
+        return Decision((ROUTED,), (reason,), destinations=(outside,), request=message.forwarded())
+    what = f"host {message.host}" if listed is None else f"service {listed.name}"
+    return Decision((message.answer(Outcome.NO_ROUTE, 502),), (Reason(f"the caller's proxy does not know {what}", origin),))
+
+
+def _all_of(service: Service) -> tuple[Destination, ...]:
+    """The service as a destination that names no version: shared as its `traffic` says."""
+    shares = service.traffic or ((None, 1),)
+    return tuple(Destination(service.name, None, version, weight, service.origin) for version, weight in shares)
+
+
+def _connection(mesh: Mesh, caller: Caller, called: Called, known: tuple[Service, ...]) -> Decision:
+    """A connection to a `tcp` or `tls` port: no route applies."""
+    message = Message(http=False, identity=caller.identity)
+    if called.service not in known:
+        origin = caller.service.origin if caller.service is not None else mesh.origin
+        return Decision((REFUSED,), (Reason(f"the caller's proxy does not know service {called.service.name}", origin),))
+    sending = Sending(message, _all_of(called.service), ())
+    return destinations.reach(mesh, sending, called.port.name, Guard(caller.service, message))
+
+
+# --- without a proxy ------------------------------------------------------------------------------------------------------------
+
+
+def _direct(mesh: Mesh, request: Request, called: Called | None) -> Decision:
+    """A caller without a proxy: only the service's own proxy, where it has one, says anything."""
+    if called is None:
+        raise RequestError("a plaintext caller asks a service of the mesh; expected one in `to` or as the host")
+    service, port = called.service, called.port
+    because = (Reason(f"plaintext to {service.name}", service.origin),)
+    reached = Reached(service.name, None, port.name, None, 1, ROUTED)
+    if not has_endpoints(service, None):
+        return Decision((REFUSED,), (*because, Reason(f"{service.name} has no endpoint", service.origin)))
+    guarded = service.has_proxy and not service.external
+    if guarded and port.mtls is Mtls.STRICT:
+        return Decision((REFUSED,), (*because, Reason(f"port {port.name} takes mutual TLS only", port.origin)))
+    if not port.protocol.is_http:
+        verdict = check_service(mesh, service, port, Message(http=False))
+        reached = replace(reached, verdict=verdict.permitted[0])
+        return Decision(verdict.permitted, (*because, *verdict.because), (reached,))
+    reading = read(mesh, request, default_host(mesh, service))
+    if not guarded:
+        request_seen = reading.message.forwarded() if reading.message is not None else None
+        return Decision((ROUTED,), because, (reached,), request=request_seen)
+    if reading.message is None:
+        return Decision(reading.answers, (*because, Reason(reading.why, mesh.origin)))
+    verdict = check_service(mesh, service, port, reading.message)
+    return Decision(
+        (*verdict.permitted, *reading.answers),
+        (*because, *verdict.because),
+        (replace(reached, verdict=verdict.permitted[0]),),
+        request=reading.message.forwarded() if verdict.passes else None,
+    )
