@@ -178,7 +178,11 @@ def _needs_both(one: PathPattern, other: PathPattern) -> bool:
     """Whether the two have no common pattern of their own: a regex and something that is no single path."""
     if one == other or (one.regex is None and other.regex is None):
         return False
-    return not any(paths.is_literal(each) for each in (one, other)) and not (_takes_all(one) or _takes_all(other))
+    return not any(_is_one_path(each) or _takes_all(each) for each in (one, other))
+
+
+def _is_one_path(pattern: PathPattern) -> bool:
+    return pattern.regex is None and not pattern.below and paths.is_literal(pattern)
 
 
 def _takes_all(pattern: PathPattern) -> bool:
@@ -193,7 +197,7 @@ def _meet(one: PathPattern, other: PathPattern) -> PathPattern | None:
     if one.regex is None and other.regex is None:
         return paths.intersect(one, other)
     for literal, regex in ((one, other), (other, one)):
-        if literal.regex is None and paths.is_literal(literal):
+        if _is_one_path(literal):
             segments = tuple(segment for segment in literal.segments if segment is not None)
             return literal if paths.matches(regex, segments) else None
     return None

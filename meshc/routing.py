@@ -66,11 +66,7 @@ def attached(mesh: Mesh, gateway: Gateway, listener: Listener) -> tuple[Route, .
 
 def host_tables(mesh: Mesh, gateway: Gateway, listener: Listener) -> tuple[HostTable, ...]:
     """The listener's tables, one for each host that a route and the listener have in common, sorted by host."""
-    by_host: dict[str, dict[Name, Route]] = {}
-    for route in attached(mesh, gateway, listener):
-        for host in _overlaps(route.hosts, listener.hosts):
-            by_host.setdefault(host, {})[route.name] = route
-    return tuple(HostTable(host, _entries(tuple(routes.values()))) for host, routes in sorted(by_host.items()))
+    return tuple(HostTable(host, _entries(routes)) for host, routes in _routes_by_host(mesh, gateway, listener))
 
 
 def east_west(mesh: Mesh, service: Name) -> tuple[tuple[Route, Rule], ...]:
@@ -106,21 +102,31 @@ def ambiguities(mesh: Mesh) -> Iterator[Ambiguity]:
 def _shared_hosts(mesh: Mesh) -> Iterator[tuple[str, tuple[Route, ...]]]:
     for gateway in mesh.gateways:
         for listener in gateway.listeners:
-            by_host: dict[str, list[Route]] = {}
-            for route in attached(mesh, gateway, listener):
-                for host in _overlaps(route.hosts, listener.hosts):
-                    by_host.setdefault(host, []).append(route)
-            for host, routes in sorted(by_host.items()):
-                yield host, tuple(routes)
+            yield from _routes_by_host(mesh, gateway, listener)
     for service in mesh.services:
         routes_of = mesh.routes_by_service.get(service.name, ())
         if len(routes_of) > 1:
             yield str(service.name), routes_of
 
 
-def _overlaps(hosts: Sequence[str], owned: Sequence[str]) -> list[str]:
-    found = (space.host_overlap(host, mine) for host in hosts for mine in owned)
-    return sorted({host for host in found if host is not None})
+def _routes_by_host(mesh: Mesh, gateway: Gateway, listener: Listener) -> list[tuple[str, tuple[Route, ...]]]:
+    """
+    The routes of each host that a route and the listener have in common.
+
+    Where the listener's host is the narrower one, routes of several patterns meet in it: the best pattern owns it alone (L5).
+    """
+    by_host: dict[str, dict[str, dict[Name, Route]]] = {}
+    for route in attached(mesh, gateway, listener):
+        for pattern in route.hosts:
+            for owned in listener.hosts:
+                if (host := space.host_overlap(pattern, owned)) is not None:
+                    by_host.setdefault(host, {}).setdefault(pattern, {})[route.name] = route
+    return [(host, tuple(patterns[_narrowest(patterns)].values())) for host, patterns in sorted(by_host.items())]
+
+
+def _narrowest(patterns: Iterable[str]) -> str:
+    """The best of patterns that all take some host."""
+    return max(patterns, key=lambda pattern: (not pattern.startswith("*"), len(pattern)))
 
 
 def _union(route: Route) -> tuple[Pattern, ...]:

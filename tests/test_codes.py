@@ -6,6 +6,11 @@ import pytest
 
 from meshc.codes import CODES, name_of, suppressible
 from meshc.codes.entry import Code
+from meshc.codes.file import FILE
+from meshc.codes.output import OUTPUT
+from meshc.codes.references import REFERENCES
+from meshc.codes.target import TARGET
+from meshc.codes.yaml import YAML
 from meshc.source import parse
 
 BLOCK = re.compile(r"^```yaml (bad|good)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -38,8 +43,6 @@ def test_codes_stand_in_order_and_names_are_unique() -> None:
 
 def test_no_code_is_given_twice() -> None:
     """A code that is defined twice would silently be the later one."""
-    from meshc.codes import FILE, OUTPUT, REFERENCES, TARGET, YAML  # noqa: PLC0415 - only this test looks behind the catalogue
-
     assert len(CODES) == len((*YAML, *FILE, *REFERENCES, *TARGET, *OUTPUT))
 
 

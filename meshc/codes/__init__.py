@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from meshc.codes.conditions import CONDITIONS
 from meshc.codes.entry import Code
 from meshc.codes.file import FILE
 from meshc.codes.output import OUTPUT
@@ -10,7 +11,7 @@ from meshc.codes.references import REFERENCES
 from meshc.codes.target import TARGET
 from meshc.codes.yaml import YAML
 
-CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in (*YAML, *FILE, *REFERENCES, *TARGET, *OUTPUT)})
+CODES: Mapping[str, Code] = MappingProxyType({entry.code: entry for entry in (*YAML, *FILE, *REFERENCES, *CONDITIONS, *TARGET, *OUTPUT)})
 """Every entry by its code, in the order of the codes."""
 
 SUPPRESSIBLE_FAMILIES = frozenset("23467")

@@ -248,4 +248,24 @@ FILE = (
         ```
         """,
     ),
+    Code(
+        "MC027",
+        "empty-mesh",
+        """
+        A folder in which there is no file of a mesh.
+
+        A check of nothing would pass, and a build of nothing would remove what was built before. Name the folder that holds the mesh's
+        `*.yaml` files; `meshc init` writes a first one.
+        """,
+    ),
+    Code(
+        "MC028",
+        "misplaced-overlay",
+        """
+        A YAML file in a folder below `environments/`, where it belongs to no environment.
+
+        An overlay is `environments/<env>.yaml`; one that lies deeper would never be laid over anything. Move it up: several teams may each
+        have an `environments/` folder of their own, beside their files.
+        """,
+    ),
 )

@@ -89,7 +89,7 @@ def _calls(spec: Spec, root: Place, services: dict[Name, Service], patterns: Pat
         if shape.calls is not None and name in services:
             place = Place(("services", key, "calls"), name.namespace, root.origin_of, root.found)
             made = (_call(one, place.at(index), patterns) for index, one in enumerate(shape.calls))
-            calls = sorted((call for call in made if call is not None), key=lambda call: (call.service, str(call.pattern)))
+            calls = sorted((call for call in made if call is not None), key=lambda call: call.service)
             services[name] = replace(services[name], calls=tuple(calls))
 
 

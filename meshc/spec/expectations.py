@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, StrictStr, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StrictStr, Tag, model_validator
 
 from meshc.spec.pattern import SourceEntryShape
 from meshc.spec.shapes import (
@@ -95,6 +95,8 @@ class TestShape(Shape):
         Expected("denied, unauthenticated, refused, or a map with status, redirect or reaches"),
     ]
     """What must come back."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["via"]}, {"required": ["from"]}]})
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

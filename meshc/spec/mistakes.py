@@ -10,11 +10,15 @@ from pydantic_core import ErrorDetails
 
 from meshc.spec.shapes import Number, Text
 from meshc.spec.shorthand import NULL
-from meshc.spec.shorthands import Short
-from meshc.spec.structure import Leaf, ListOf, MapOf, Node, Record, TextOr, record_of, walk
+from meshc.spec.shorthands import Short, ShortMap
+from meshc.spec.structure import KEY, Leaf, ListOf, MapOf, Node, Record, TextOr, record_of, walk
 
 _LONGEST_SHOWN = 60
 _KEYS_SHOWN = 8
+_NAME_DEPTH = 2
+"""Things stand at kind, name."""
+_TEST_DEPTH = 3
+"""Tests stand at `tests`, namespace, index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +45,11 @@ class _Error:
 
     @property
     def key(self) -> str:
-        """The last key of the path, which messages name."""
-        return next((step for step in reversed(self.path) if isinstance(step, str)), "")
+        """The last key of the path, which messages name, as the user wrote it: the tree adds namespaces to names."""
+        if self.path[:1] == ("tests",) and len(self.path) <= _TEST_DEPTH:
+            return "tests"
+        key = next((step for step in reversed(self.path) if isinstance(step, str)), "")
+        return key.rpartition("/")[2] if len(self.path) == _NAME_DEPTH else key
 
 
 def mistakes(model: type[BaseModel], errors: Sequence[ErrorDetails]) -> list[Mistake]:
@@ -68,18 +75,21 @@ def _place(model: type[BaseModel], error: ErrorDetails) -> _Error:
     path: list[str | int] = []
     holder: Node | None = None
     node: Node | None = record_of(model)
+    union: TextOr | None = None
     is_key = False
-    whole: Node | None = node
     for step, below in walk(record_of(model), error["loc"]):
-        if step == "[key]":
+        if step is None:
+            union = node if isinstance(node, TextOr) else None
+        elif step == KEY:
             is_key = True
-        elif step is not None:
+            node = holder
+        else:
+            union = None
             path.append(step)
             holder = node
-            whole = below
         node = below
-    if error["type"] in ("model_type", "string_type", "dict_type") and isinstance(whole, TextOr):
-        node = whole
+    if union and error["type"] in ("model_type", "string_type", "literal_error", "string_pattern_mismatch"):
+        node = union
     return _Error(error["type"], tuple(path), node, holder, is_key, error["input"], error.get("ctx") or {})
 
 
@@ -149,14 +159,14 @@ def _one_key(error: _Error) -> Mistake:
 
 def _bad_key(error: _Error) -> Mistake:
     form = error.node.form if isinstance(error.node, Leaf) and isinstance(error.node.form, Text) else None
-    name = error.key.rpartition("/")[2] if form and form.kind == "a name" else error.key
-    code = "MC026" if form and form.kind in ("a name", "a port name") else "MC012"
-    return Mistake(code, error.path, f"`{name}` is not {form.kind if form else 'a key'}, expected {form.form if form else 'text'}")
+    if form is None:
+        return Mistake("MC012", error.path, f"`{error.key}` cannot be a key here, expected text")
+    code = "MC026" if form.kind in ("a name", "a port name") else "MC012"
+    return Mistake(code, error.path, f"`{error.key}` is not {form.kind}, expected {form.form}")
 
 
 def _wrong_value(error: _Error) -> Mistake:
-    verb = "is" if error.path and isinstance(error.path[-1], str) else "has"
-    return Mistake("MC012", error.path, f"`{error.key}` {verb} {shown(error.input)}, expected {expected(error.node)}", _hint(error))
+    return Mistake("MC012", error.path, f"{shown(error.input)} in `{error.key}`, expected {expected(error.node)}", _hint(error))
 
 
 def _hint(error: _Error) -> str | None:
@@ -210,8 +220,12 @@ def expected(node: Node | None) -> str:
 def _record(node: Record) -> str:
     keys = list(node.required) or list(node.fields)
     long = f"a map with {_words(keys)}" if node.required or len(keys) <= _KEYS_SHOWN else "a map"
-    short = next((mark for mark in node.shorthands if isinstance(mark, Short)), None)
-    return f"{expected(node.fields[short.key])} or {long}" if short else long
+    for mark in node.shorthands:
+        if isinstance(mark, Short):
+            return f"{expected(node.fields[mark.key])}, or {long}"
+        if isinstance(mark, ShortMap):
+            return f"{_words(list(mark.words))}, or {long}"
+    return long
 
 
 def _plural(node: Node) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, StrictStr, model_validator
+from pydantic import ConfigDict, Field, StrictStr, model_validator
 
 from meshc.spec.pattern import PatternShape
 from meshc.spec.shapes import OneKey, OneOrMany, Reference, Shape, lacking
@@ -21,6 +21,8 @@ class PolicyShape(Shape):
     """`jwt` is the condition, the other keys select; every selected entry must hold."""
     deny: Annotated[list[PatternShape], OneOrMany()] = []
     """Requests that are refused."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["services"]}, {"required": ["gateways"]}]})
 
     @model_validator(mode="after")
     def _selects(self) -> Self:

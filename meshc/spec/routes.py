@@ -254,6 +254,8 @@ class RouteShape(Shape):
     rules: Annotated[list[RuleShape], OneOrMany(by="name")] = Field(min_length=1)
     """The rules, in order."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["gateways", "hosts"]}, {"required": ["services"]}]})
+
     @model_validator(mode="after")
     def _one_direction(self) -> Self:
         ways = [way for way in ("gateways", "services") if way in self.model_fields_set]

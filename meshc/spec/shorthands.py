@@ -13,7 +13,8 @@ _ANNOTATIONS = ("title", "description", "default", "examples")
 def _either(short: JsonSchemaValue, long: JsonSchemaValue) -> JsonSchemaValue:
     """Both forms, with what is said of the place itself kept at the top, where editors look for it."""
     kept = {key: long[key] for key in _ANNOTATIONS if key in long}
-    return {"anyOf": [short, {key: value for key, value in long.items() if key not in kept}], **kept}
+    shorts = short["anyOf"] if short.keys() == {"anyOf"} else [short]
+    return {"anyOf": [*shorts, {key: value for key, value in long.items() if key not in kept}], **kept}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel
 
 from meshc.spec.shapes import Expected, Number, Text
 from meshc.spec.shorthands import Bare, OneOrMany, Short, ShortMap
+
+KEY: Final = "[key]"
+"""The last step of pydantic's location, where a map's key is wrong and not its value."""
 
 Shorthand: TypeAlias = OneOrMany | Short | ShortMap | Bare
 
@@ -133,23 +136,30 @@ def walk(node: Node, location: Iterable[str | int]) -> Iterator[tuple[str | int 
     """
     The steps of pydantic's error location through the nodes: each step of the user's tree and what stands there.
 
-    Steps that are tags of a union have no step in the tree (None); below what is unknown there is no node.
+    Steps that are tags of a union have no step in the tree (None), KEY means the key instead of the value, and below what is unknown
+    there is no node.
     """
     current: Node | None = node
+    holder: Node | None = None
     for step in location:
-        match current:
-            case TextOr(text=text, map=map_) if step in ("text", "map"):
-                current = text if step == "text" else map_
-                yield None, current
-                continue
-            case Record() as record:
-                current = record.fields.get(str(step))
-            case ListOf(item=item):
-                current = item
-            case MapOf(key=key, value=value):
-                current = value
-                if step == "[key]":
-                    current = key
-            case _:
-                current = None
+        if isinstance(current, TextOr) and step in ("text", "map"):
+            current = current.text if step == "text" else current.map
+            yield None, current
+            continue
+        if step == KEY and isinstance(holder, MapOf):
+            current = holder.key
+        else:
+            holder, current = current, _below(current, step)
         yield step, current
+
+
+def _below(node: Node | None, step: str | int) -> Node | None:
+    match node:
+        case Record(fields=fields):
+            return fields.get(str(step))
+        case ListOf(item=item):
+            return item
+        case MapOf(value=value):
+            return value
+        case _:
+            return None
