@@ -30,8 +30,8 @@ demo: .venv/.meshc
 	$(call show,meshc lint examples/online-boutique)
 	$(call show,meshc test examples/online-boutique)
 	$(call show,meshc build examples/online-boutique --target istio -o build/demo)
-	$(call show,meshc trace examples/online-boutique --via public GET https://shop.example.com/)
-	$(call show,meshc trace examples/online-boutique --from frontend POST http://cartservice/)
+	$(call show,meshc trace examples/online-boutique --via public POST https://shop.example.com/cart/%63heckout)
+	$(call show,meshc trace examples/online-boutique --from checkoutservice POST http://cartservice:7070/hipstershop.CartService/EmptyCart)
 	@printf '\nwrote %s files below build/demo:\n' "$$(find build/demo -type f -not -name '.*' | wc -l)"; find build/demo -type f -not -name '.*' | sort | sed 's/^/  /'
 
 test: .venv/.dev $(if $(filter true,$(CI)),engines)

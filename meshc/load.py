@@ -9,14 +9,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from meshc.diagnostics import Finding, Origin
+from meshc.output import MARKER
 from meshc.source import Document, parse, too_large
 from meshc.spec import API_VERSION
 
 ENVIRONMENTS = "environments"
 """The name of folders that hold overlays."""
-
-MARKER = ".meshc-output"
-"""The file at the root of a folder that a build wrote."""
 
 
 @dataclass(frozen=True, slots=True)

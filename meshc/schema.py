@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from meshc.spec import FileSpec
@@ -49,9 +49,9 @@ def _says_nothing(default: object) -> bool:
     return default is None or default == []
 
 
-def json_schema(mode: JsonSchemaMode = "validation") -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """The schema of one file of a mesh."""
-    body = FileSpec.model_json_schema(schema_generator=_Generator, mode=mode)
+    body = FileSpec.model_json_schema(schema_generator=_Generator)
     definitions = body.pop("$defs")
     for definition in definitions.values():
         definition.pop("title", None)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import PurePosixPath
 from typing import Protocol, runtime_checkable
 
-from meshc.diagnostics import Finding
-from meshc.features import Feature
+from meshc.diagnostics import Finding, Origin
+from meshc.features import Feature, used
 from meshc.model import Mesh
 
 GROUP = "meshc.targets"
@@ -38,3 +39,59 @@ class Target(Protocol):
     def check(self, mesh: Mesh) -> Iterable[Finding]: ...
     def emit(self, mesh: Mesh) -> Iterable[File]: ...
     def summary(self, mesh: Mesh) -> Iterable[str]: ...
+
+
+class TargetError(Exception):
+    """A target that can't be had; the message is fit for a diagnostic."""
+
+
+def installed() -> Mapping[str, tuple[EntryPoint, ...]]:
+    """The targets that packages bring, by name, sorted; more than one of a name is a mistake that `load` refuses."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in entry_points(group=GROUP):
+        found.setdefault(point.name, {}).setdefault(point.value, point)
+    return {name: tuple(points[value] for value in sorted(points)) for name, points in sorted(found.items())}
+
+
+def load(name: str) -> Target:
+    """The target of that name, or a TargetError."""
+    known = installed()
+    points = known.get(name, ())
+    if not points:
+        near = get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise TargetError(f"no target {name!r} is installed, expected one of {', '.join(known) or 'none'}{hint}")
+    if len(points) > 1:
+        raise TargetError(f"target {name!r} is brought by {' and '.join(point.value for point in points)}, expected one package")
+    try:
+        target = points[0].load()
+    except Exception as error:  # a third party's package may fail in any way
+        raise TargetError(f"target {name!r} ({points[0].value}) can't be loaded: {error}") from error
+    if not isinstance(target, Target):
+        raise TargetError(f"target {name!r} ({points[0].value}) is no target: it lacks name, title, supports, check, emit or summary")
+    return target
+
+
+def unknown(names: Iterable[str], mesh: Mesh) -> tuple[Finding, ...]:
+    """Targets that can't be had, at the place in the mesh that names them."""
+    places = {options.name: options.origin for options in mesh.targets}
+    found = []
+    for name in names:
+        try:
+            load(name)
+        except TargetError as error:
+            found.append(Finding("MC504", str(error), places.get(name, mesh.origin), help="`meshc targets` lists those that are installed"))
+    return tuple(found)
+
+
+def unsupported(mesh: Mesh, target: Target) -> tuple[Finding, ...]:
+    """What the mesh asks of the target that it can't give exactly (L3): empty before `emit` may be called."""
+    missing: dict[tuple[Feature, Origin], None] = {}
+    for feature, origin in used(mesh):
+        if feature not in target.supports:
+            missing[feature, origin] = None
+    gaps = tuple(
+        Finding("MC501", f"target {target.name} can't express {feature}", origin, help="change it, or build for another target")
+        for feature, origin in missing
+    )
+    return (*gaps, *target.check(mesh))

@@ -23,6 +23,8 @@ CORE = {
     # From text to meaning.
     "source": "codes diagnostics",
     "spec": "codes diagnostics paths regex",
+    "assemble": "codes diagnostics source spec",
+    "load": "codes diagnostics output source spec",
     "overlay": "codes diagnostics source spec",
     "shorthand": "codes diagnostics source spec",
     "schema": "spec",

@@ -1,16 +1,14 @@
 """The catalogue of codes: well formed, and true where reading a file is all it takes to see it."""
 
 import re
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
+import meshc.codes
 from meshc.codes import CODES, name_of, suppressible
 from meshc.codes.entry import Code
-from meshc.codes.file import FILE
-from meshc.codes.output import OUTPUT
-from meshc.codes.references import REFERENCES
-from meshc.codes.target import TARGET
-from meshc.codes.yaml import YAML
 from meshc.source import parse
 
 BLOCK = re.compile(r"^```yaml (bad|good)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -43,7 +41,10 @@ def test_codes_stand_in_order_and_names_are_unique() -> None:
 
 def test_no_code_is_given_twice() -> None:
     """A code that is defined twice would silently be the later one."""
-    assert len(CODES) == len((*YAML, *FILE, *REFERENCES, *TARGET, *OUTPUT))
+    modules = [import_module(f"meshc.codes.{module.name}") for module in iter_modules(meshc.codes.__path__)]
+    tuples = [value for module in modules for value in vars(module).values() if isinstance(value, tuple)]
+    given = [entry.code for entries in tuples for entry in entries if isinstance(entry, Code)]
+    assert sorted(CODES) == sorted(given)
 
 
 @pytest.mark.parametrize("code", CODES)

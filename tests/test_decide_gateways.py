@@ -3,7 +3,7 @@
 import pytest
 
 from meshc.model import Mesh
-from meshc.semantics import Outside
+from meshc.semantics import Outside, Request
 from tests.meshes import Case, edge, holds, mesh_of, name
 
 SPEC = """
@@ -242,3 +242,50 @@ def test_gateway_that_rejects(case: Case) -> None:
     """With `mesh.paths: reject` a path that is not in normal form is 400."""
     spec = SPEC.replace("name: shop, methods", "name: shop, paths: reject, methods", 1)
     holds(mesh_of(spec, {"staff.pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"}), case)
+
+
+CONNECTIONS = """
+namespace: shop
+mesh: {name: shop}
+services:
+  vault: {ports: {tls: {port: 8200, protocol: tls}}}
+  any: {ports: {tls: {port: 8200, protocol: tls}}}
+  db: {ports: {pg: {port: 5432, protocol: tcp}}, access: deny}
+  cache: {ports: {redis: {port: 6379, protocol: tcp}}}
+gateways:
+  edge:
+    listeners:
+      tls: {port: 443, protocol: tls, hosts: [vault.test, "*.any.test"]}
+      tcp: {port: 5432, protocol: tcp}
+      redis: {port: 6379, protocol: tcp}
+routes:
+  vault: {gateways: [edge], listeners: [tls], hosts: [vault.test], rules: [{to: vault}]}
+  any: {gateways: [edge], listeners: [tls], hosts: ["*.any.test"], rules: [{to: any}]}
+  db: {gateways: [edge], listeners: [tcp], hosts: ["*"], rules: [{to: db}]}
+  cache: {gateways: [edge], listeners: [redis], hosts: ["*"], rules: [{to: cache}]}
+policies:
+  edge: {gateways: [edge], deny: [{paths: [/**]}, {from: [{cidr: [10.0.0.0/8]}]}]}
+"""
+
+
+def connect(listener: str, sni: str | None = None, ip: str = "203.0.113.9") -> Request:
+    return Request(Outside(name("edge"), listener, sni=sni, ip=ip))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("L5", "SNI picks the route of a passthrough", connect("tls", "vault.test"), "routed shop/vault"),
+        Case("L5", "SNI is case-insensitive", connect("tls", "Vault.Test"), "routed shop/vault"),
+        Case("L5", "a wildcard by SNI", connect("tls", "x.any.test"), "routed shop/any"),
+        Case("L5", "no listener for the SNI", connect("tls", "nobody.test"), "refused"),
+        Case("L5", "no SNI", connect("tls", ""), "refused"),
+        Case("L9", "a gateway's entries with HTTP keys don't concern connections", connect("redis"), "routed shop/cache"),
+        Case("L9", "its others do", connect("redis", ip="10.1.1.1"), "refused"),
+        Case("L9", "denial at a tcp port is refusal", connect("tcp"), "refused"),
+    ],
+    ids=str,
+)
+def test_connection(case: Case) -> None:
+    """A listener that is not HTTP routes whole connections."""
+    holds(mesh_of(CONNECTIONS), case)

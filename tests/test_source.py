@@ -211,6 +211,8 @@ REFUSED = [
     ("string tag", "a: ! 12\n", "MC006", (1, 4), "tag"),
     ("old version", "%YAML 1.1\n---\na: yes\n", "MC006", (1, 1), "1.2"),
     ("tag handles", "# x\n%TAG ! tag:x,2000:\n---\na: 1\n", "MC006", (2, 1), "tags"),
+    ("anchor with a colon", "a: &x:y\n", "MC006", (1, 6), "quotes"),
+    ("alias with a colon", "a: &x y\nb: {*x: 1}\n", "MC006", (2, 7), "space"),
     ("alias in its anchor", "a: &x [1, *x]\n", "MC006", (1, 11), "write"),
     ("digits", "a: " + "9" * 5000 + "\n", "MC007", (1, 4), "quotes"),
     ("hexadecimal digits", "a: 0x" + "f" * 5000 + "\n", "MC007", (1, 4), "quotes"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from meshc.assemble.gather import Gathered, gather, gather_overlays
+from meshc.assemble.gather import gather, gather_overlays
 from meshc.assemble.merge import lay_over
 from meshc.assemble.origins import Origins
 from meshc.diagnostics import Finding, Origin, Step
@@ -48,4 +48,4 @@ def _findings(mistakes: Sequence[Mistake], origins: Origins) -> Iterable[Finding
         yield Finding(mistake.code, mistake.message, origins.find(mistake.path), help=mistake.help)
 
 
-__all__ = ["Assembled", "Gathered", "OriginOf", "assemble"]
+__all__ = ["Assembled", "OriginOf", "assemble"]

@@ -128,9 +128,9 @@ def _add_things(gathered: Gathered, kind: str, namespace: str, data: Any, origin
 
 
 def _add_tests(gathered: Gathered, namespace: str, data: Any, origin: Origin) -> None:  # noqa: ANN401 - YAML data
+    gathered.origins.setdefault(("tests", namespace), origin)
     if data is None:
         gathered.tree.setdefault("tests", {})[namespace] = None
-        gathered.origins["tests", namespace] = origin
         return
     tests = gathered.tree.setdefault("tests", {}).setdefault(namespace, [])
     for index, test in enumerate(data if isinstance(data, list) else [data]):

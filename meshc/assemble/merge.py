@@ -112,11 +112,13 @@ class _Laying:
         name = _name(path)
         verb = "removes" if laid.value is None else "patches"
         what = "rule" if len(path) > 1 and path[-2] == "rules" else "key" if len(path) > 2 else "thing"  # noqa: PLR2004 - kind, name
-        near = nearest(name, [_name((one,)) for one in known])
+        near = nearest(name, [one.rpartition("/")[2] for one in known])
         hint = f"did you mean `{near}`?" if near else f"expected a {what} of the mesh below it"
         self.findings.append(Finding("MC017", f"the overlay {verb} `{name}`, which is not there; {hint}", laid.origin))
 
 
 def _name(path: _Path) -> str:
-    """The last key as the user wrote it: things' names are whole in the tree."""
+    """The last key as the user wrote it: things' names are whole in the tree, and tests stand below their namespace."""
+    if path[:1] == ("tests",):
+        return "tests"
     return str(path[-1]).rpartition("/")[2] if path else ""

@@ -91,7 +91,7 @@ def _entrance(shape: TestShape, place: Place, gateway: Gateway | None) -> tuple[
     if shape.port is not None:
         place.at("port").error("MC011", "'port' has no meaning here: a gateway has listeners", "name one with `listener`")
     if shape.listener is None:
-        return None, None
+        return shape.request.scheme, None
     known = {listener.name: listener for listener in gateway.listeners}
     if shape.listener not in known:
         message = (

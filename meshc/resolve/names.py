@@ -96,6 +96,14 @@ class Names:
         place.error(UNKNOWN[kind], f"no {kind} {reference!r}{where}{self._near(kind, name, place)}")
         return None
 
+    def find_own(self, kind: str, reference: str, place: Place, help_: str | None = None) -> Name | None:
+        """The same where only the own namespace's things may be selected (L9)."""
+        namespace, slash, _ = reference.rpartition("/")
+        if slash and namespace != place.namespace:
+            place.error("MC109", f"{kind} {reference!r} is another namespace's, expected one of {place.namespace!r}")
+            return None
+        return self.find(kind, reference, place, help_)
+
     def _near(self, kind: str, wanted: Name, place: Place) -> str:
         known = self.kinds[kind]
         elsewhere = sorted(str(name) for name in known if name.name == wanted.name)

@@ -30,6 +30,7 @@ class Asked:
 
     services: tuple[Service, ...]
     named: bool = True
+    gateways: bool = False
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -92,7 +93,7 @@ class Patterns:
     def _sources(self, shape: PatternShape, place: Place, use: Use, asked: Asked) -> tuple[Source, ...] | None:
         if shape.from_ is None:
             return None
-        asker = Asker.GATEWAY_POLICY if use not in _MATCH and not asked.services and asked.named else Asker.SERVICE_POLICY
+        asker = Asker.GATEWAY_POLICY if asked.gateways else Asker.SERVICE_POLICY
         match use:
             case Use.NORTH_SOUTH | Use.CALL:
                 place.error("MC011", "'from' has no meaning here: it stands in policies and in the `match` of east-west routes")
@@ -105,12 +106,9 @@ class Patterns:
         return tuple(one for one in found if one is not None)
 
 
-_MATCH = (Use.NORTH_SOUTH, Use.EAST_WEST)
-
-
 def _ports(names: Sequence[str] | None, place: Place, use: Use, asked: Asked) -> tuple[str, ...] | None:
     if use is Use.NORTH_SOUTH or not asked.services:
-        if names is not None and use is Use.NORTH_SOUTH:
+        if names is not None and (use is Use.NORTH_SOUTH or asked.gateways):
             place.at("ports").error(
                 "MC011", "'ports' has no meaning here: a request at a gateway has not reached a service yet", "use `listeners`"
             )

@@ -31,7 +31,7 @@ class Policies:
             place.error(code, f"a policy with {what}, expected exactly one of them")
         if not (shape.allow or shape.require or shape.deny):
             place.error("MC013", "a policy that says nothing, expected allow, require or deny")
-        asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services)
+        asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services, gateways=bool(shape.gateways))
         return Policy(
             name=name,
             services=services,
@@ -49,12 +49,10 @@ class Policies:
             if reference == "all":
                 found |= {name for name, one in self.services.items() if name.namespace == place.namespace and one.has_proxy}
                 continue
-            name = self.names.find("service", reference, at, f"write `gateways: [{reference}]` for a gateway")
+            name = self.names.find_own("service", reference, at, f"write `gateways: [{reference}]` for a gateway")
             if name is None or (service := self.services.get(name)) is None:
                 continue
-            if name.namespace != place.namespace:
-                at.error("MC109", f"service {reference!r} is another namespace's, expected one of {place.namespace!r}")
-            elif not service.has_proxy:
+            if not service.has_proxy:
                 what = "lies outside the mesh" if service.external else "has `sidecar: none`"
                 at.error("MC110", f"service {reference!r} {what}: no proxy there would check this policy")
             else:
@@ -65,10 +63,8 @@ class Policies:
         found = set()
         for index, reference in enumerate(shape.gateways):
             at = place.at(index)
-            name = self.names.find("gateway", reference, at)
-            if name is not None and name.namespace != place.namespace:
-                at.error("MC109", f"gateway {reference!r} is another namespace's, expected one of {place.namespace!r}")
-            elif name is not None:
+            name = self.names.find_own("gateway", reference, at)
+            if name is not None:
                 found.add(name)
         return tuple(sorted(found))
 

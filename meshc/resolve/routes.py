@@ -80,10 +80,8 @@ class Routes:
         found = set()
         for index, reference in enumerate(shape.services):
             at = place.at("services", index)
-            name = self.names.find("service", reference, at)
-            if name is not None and name.namespace != place.namespace:
-                at.error("MC109", f"service {reference!r} is another namespace's, expected one of {place.namespace!r}")
-            elif name in self.services:
+            name = self.names.find_own("service", reference, at)
+            if name in self.services:
                 found.add(name)
         return tuple(sorted(name for name in found if name is not None))
 

@@ -235,9 +235,9 @@ def _outlier_detection(shape: OutlierDetectionShape | None, place: Place) -> Out
 def _health_check(shape: HealthCheckShape | None, place: Place) -> HealthCheck | None:
     if shape is None:
         return None
-    path = literal_path(shape.path, place.at("path"))
+    literal_path(shape.path, place.at("path"))
     return HealthCheck(
-        path or shape.path,
+        shape.path,
         duration_ms(shape.interval),
         duration_ms(shape.timeout),
         shape.unhealthyThreshold,

@@ -1,6 +1,6 @@
 """The tests of a mesh, asked of its meaning: an expectation holds if every permitted answer satisfies it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from meshc import access
 from meshc.model import Expectation, Mesh, MeshTest, SourceKind
@@ -48,8 +48,8 @@ def request_of(mesh: Mesh, test: MeshTest) -> Request:
 
 def _client(mesh: Mesh, test: MeshTest) -> Client:
     if test.via is not None:
-        outside = Outside(test.via, scheme=test.scheme)
-        return outside if test.client_ip is None else Outside(test.via, scheme=test.scheme, ip=test.client_ip)
+        outside = Outside(test.via, listener=test.port, scheme=test.scheme)  # via a gateway, `port` is the listener's name
+        return outside if test.client_ip is None else replace(outside, ip=test.client_ip)
     source = test.source
     if source is None or source.kind is SourceKind.PLAINTEXT:
         return Plaintext()

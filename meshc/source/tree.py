@@ -16,6 +16,7 @@ Event: TypeAlias = Any
 Value: TypeAlias = Any
 """Plain data: a dict, list, str, int, float, bool or None."""
 
+_AFTER_NAME: Final = frozenset(("", " ", "\t", "\r", "\n", ",", "[", "]", "{", "}"))
 _ANCHOR: Final = re.compile(r"&\S+\s*")
 
 MAX_DEPTH: Final = 100
@@ -154,6 +155,7 @@ class Tree:
         if self._nodes > MAX_NODES:
             self._too_many((start, end))
         if event.anchor is not None:
+            self._name_ends("&", event.anchor, start)
             start = self._after_anchor(start)
             self._anchors[event.anchor] = _Anchor(value, extent(start, end))
         if frame is not None and frame.key is None and isinstance(frame.place, MapPlace):
@@ -174,6 +176,7 @@ class Tree:
         name: str = event.anchor
         start, end = event.start_mark.index, event.end_mark.index
         anchor = self._anchors.get(name)
+        self._name_ends("*", name, start)
         place: NodePlace = extent(start, end)
         frame = self._frames[-1] if self._frames else None
         value: Value = None
@@ -209,6 +212,7 @@ class Tree:
         frame = _Frame(value, place, start, before, len(self._frames) + 1, flow=bool(event.flow_style))
         frame.is_key = parent is not None and parent.key is None and isinstance(parent.place, MapPlace)
         if event.anchor is not None:
+            self._name_ends("&", event.anchor, start)
             frame.anchor = event.anchor
             anchor = self._anchors[event.anchor] = _Anchor(value, place)
             anchor.open = True
@@ -309,6 +313,14 @@ class Tree:
         """Where a scalar itself begins: libyaml counts its anchor in."""
         found = _ANCHOR.match(self.text, start)
         return found.end() if found else start
+
+    def _name_ends(self, mark: str, name: str, start: int) -> None:
+        """Refuses `&a:b`: an anchor named `a:b` for YAML 1.2, an anchor `a` and a text `:b` for libyaml."""
+        found = self.text.find(mark + name, start)
+        after = found + 1 + len(name)
+        if found >= 0 and self.text[after : after + 1] not in _AFTER_NAME:
+            message = f"`{self.text[after]}` directly behind `{mark}{name}`, expected a space"
+            self._complain("MC006", message, (after, after + 1), "put a space there, or quotes around the value if it is text")
 
     def _refuse_tag(self, start: int) -> None:
         found = self.text.find("!", start)

@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from meshc.spec.marks import Short, ShortMap
 from meshc.spec.shapes import Number, Text
 from meshc.spec.shorthand import NULL
-from meshc.spec.shorthands import Short, ShortMap
 from meshc.spec.structure import KEY, Leaf, ListOf, MapOf, Node, Record, TextOr, record_of, walk
 
 _LONGEST_SHOWN = 60

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from meshc.spec.shorthands import Bare, OneOrMany, Short, ShortMap
+from meshc.spec.marks import Bare, OneOrMany, Short, ShortMap
 
 __all__ = ["Bare", "OneKey", "OneOrMany", "Shape", "Short", "ShortMap"]
 

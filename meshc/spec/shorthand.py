@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from meshc.spec.shorthands import Bare, OneOrMany
+from meshc.spec.marks import Bare, OneOrMany
 from meshc.spec.structure import Leaf, ListOf, MapOf, Node, Record, TextOr, fields_of
 
 

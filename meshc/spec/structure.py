@@ -8,8 +8,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, Union, get_args, g
 
 from pydantic import BaseModel
 
+from meshc.spec.marks import Bare, OneOrMany, Short, ShortMap
 from meshc.spec.shapes import Expected, Number, Text
-from meshc.spec.shorthands import Bare, OneOrMany, Short, ShortMap
 
 KEY: Final = "[key]"
 """The last step of pydantic's location, where a map's key is wrong and not its value."""

@@ -1,0 +1,55 @@
+"""The names of things in Istio: hosts of services, names of objects, of routes, of Secrets."""
+
+import re
+from hashlib import sha256
+from typing import Final
+
+from meshc.model import Certificate, CertificateSource, Gateway, Listener, Mesh, Name, Route, Rule, Service
+
+_NOT_A_NAME: Final = re.compile(r"[^a-z0-9.-]+")
+_LONGEST: Final = 253  # RFC 1123 subdomain, the longest name of a Kubernetes object
+
+
+def fqdn(mesh: Mesh, name: Name) -> str:
+    """The one host by which objects name a service of the mesh."""
+    return f"{name.name}.{name.namespace}.svc.{mesh.cluster_domain}"
+
+
+def host_of(mesh: Mesh, service: Service) -> str:
+    """The host by which a destination names a service."""
+    return service.hosts[0] if service.external else fqdn(mesh, service.name)
+
+
+def gateway_name(gateway: Gateway, listener: Listener) -> str:
+    """The name of a listener's Gateway object, in the namespace of the gateway's workload."""
+    return object_name(gateway.name.namespace, gateway.name.name, listener.name)
+
+
+def gateway_host_name(gateway: Gateway, listener: Listener, host: str) -> str:
+    """The name of the VirtualService of one host of a listener."""
+    return object_name(gateway_name(gateway, listener), re.sub(r"^\*", "any", host))
+
+
+def route_name(route: Route, rule: Rule) -> str:
+    """The name of a rule's routes in a proxy, by which other objects patch them."""
+    return f"{route.name.namespace}.{route.name.name}.{rule.name}"
+
+
+def secret_name(certificate: Certificate) -> str:
+    """The Secret, in the namespace of a gateway's workload, that holds a certificate."""
+    if certificate.source in (CertificateSource.SECRET, CertificateSource.CERT_MANAGER) and certificate.secret is not None:
+        return certificate.secret
+    return object_name(certificate.name.namespace, certificate.name.name)
+
+
+def client_ca_name(gateway: Gateway, listener: Listener) -> str:
+    """The Secret, in the namespace of a gateway's workload, that holds the CA of a listener's client certificates."""
+    return object_name(gateway_name(gateway, listener), "client-ca")
+
+
+def object_name(*parts: str) -> str:
+    """Parts joined to a name that Kubernetes takes; a name that is too long ends in a digest of all of it."""
+    name = _NOT_A_NAME.sub("-", ".".join(parts).lower()).strip("-.")
+    if len(name) <= _LONGEST:
+        return name
+    return f"{name[: _LONGEST - 11].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:10]}"

@@ -1,0 +1,110 @@
+"""The Lua filter that stands first in every chain: its text, and how its settings are written (L4, L5, L13)."""
+
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from typing import Any, Final
+
+from meshc import paths, routing
+from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Pattern
+
+FILTER_NAME: Final = "meshc.normalize"
+LUA: Final = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
+
+RESTORE: Final = """function envoy_on_request(handle)
+  local headers = handle:headers()
+  local value = headers:get("x-meshc-authorization")
+  if value ~= nil then
+    headers:add("authorization", value)
+    headers:remove("x-meshc-authorization")
+  end
+end
+"""
+"""Gives back what `normalize.lua` kept from the token filter."""
+
+
+def normalize_filter(mesh: Mesh, *, bearer: bool, gateway: Gateway | None = None) -> dict[str, Any]:
+    """The filter for a workload; `bearer` where a check point names token providers, `gateway` where listeners answer first."""
+    return lua_filter(FILTER_NAME, source(settings(mesh, bearer=bearer, gateway=gateway)))
+
+
+def lua_filter(name: str, text: str) -> dict[str, Any]:
+    """An HTTP filter with that text."""
+    return {"name": name, "typed_config": {"@type": LUA, "default_source_code": {"inline_string": text}}}
+
+
+def source(settings_tree: Mapping[str, Any]) -> str:
+    """The text of the filter with these settings."""
+    body = resources.files("meshc_istio").joinpath("normalize.lua").read_text(encoding="utf-8")
+    return f"local S = {literal(settings_tree)}\n{body}"
+
+
+def settings(mesh: Mesh, *, bearer: bool, gateway: Gateway | None) -> dict[str, Any]:
+    """What the filter needs to know of the mesh."""
+    tree: dict[str, Any] = {"methods": _set(mesh.methods)}
+    if mesh.paths == "reject":
+        tree["reject"] = True
+    if bearer:
+        tree["bearer"] = True
+    if gateway is not None:
+        tree["ports"] = {port: _port(mesh, gateway, port) for port in sorted({one.port for one in gateway.listeners})}
+        tree["https"] = _https(gateway)
+    return tree
+
+
+def _port(mesh: Mesh, gateway: Gateway, port: int) -> dict[str, Any]:
+    listeners = routing.on_port(gateway, port)
+    plain = [one for one in listeners if one.protocol is ListenerProtocol.HTTP]
+    tls = [one for one in listeners if one.protocol in (ListenerProtocol.HTTPS, ListenerProtocol.TLS)]
+    return {
+        "plain": {host: _plain(mesh, gateway, one) for one in plain for host in one.hosts},
+        "tls": {host: one.name for one in tls for host in one.hosts},
+    }
+
+
+def _plain(mesh: Mesh, gateway: Gateway, listener: Listener) -> dict[str, Any]:
+    if not listener.redirect_to_https:
+        return {"redirect": False}
+    tables = routing.host_tables(mesh, gateway, listener)
+    pinned = {table.host: [tree for _, rule in table.entries for match in rule.matches for tree in _pinned(match)] for table in tables}
+    return {"redirect": True, "pinned": pinned}
+
+
+def _pinned(match: Pattern) -> Iterable[dict[str, Any]]:
+    for path in match.paths if match.paths is not None else (paths.ALL_PATHS,):
+        segments = [True if part is None else paths.canonical_segment(part) for part in path.segments]
+        tree: dict[str, Any] = {"path": segments, "below": path.below}
+        yield tree if match.methods is None else {**tree, "methods": _set(match.methods)}
+
+
+def _https(gateway: Gateway) -> list[dict[str, Any]]:
+    """The TLS ports in the order in which they are asked for a host: 443 first (L5)."""
+    numbers = {one.port for one in gateway.listeners if one.protocol is ListenerProtocol.HTTPS}
+    return [
+        {
+            "number": number,
+            "hosts": {host: one.protocol is ListenerProtocol.HTTPS for one in routing.on_port(gateway, number) for host in one.hosts},
+        }
+        for number in sorted(numbers, key=lambda number: (number != 443, number))  # noqa: PLR2004 - https
+    ]
+
+
+def _set(names: Iterable[str]) -> dict[str, bool]:
+    return dict.fromkeys(sorted(names), True)
+
+
+def literal(value: Any) -> str:  # noqa: ANN401 - a tree of dicts, lists and scalars
+    """A tree as Lua writes it."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return '"' + "".join(c if " " <= c <= "~" and c not in '"\\' else f"\\{b:03d}" for c in value for b in c.encode()) + '"'
+        case list():
+            return "{ " + ", ".join(literal(each) for each in value) + " }" if value else "{}"
+        case dict():
+            entries = (f"[{literal(key)}] = {literal(each)}" for key, each in sorted(value.items()))
+            return "{ " + ", ".join(entries) + " }" if value else "{}"
+        case _:
+            raise TypeError(f"no Lua literal for {value!r}")

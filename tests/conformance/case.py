@@ -1,0 +1,143 @@
+"""A conformance case as data: a request, and what must come back by a law. Read CONTRIBUTING.md for the form of a file."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from meshc.compile import load_mesh
+from meshc.model import Mesh
+from tests.conformance import tokens
+
+HERE = Path(__file__).resolve().parent
+SEND = frozenset(
+    {"from", "via", "port", "to", "host", "method", "path", "headers", "token", "sni", "tls", "clientCert", "http", "body", "times"}
+)
+EXPECT = frozenset(
+    {
+        "status",
+        "reaches",
+        "version",
+        "path",
+        "method",
+        "host",
+        "headers",
+        "identity",
+        "location",
+        "refused",
+        "response",
+        "grpc",
+        "body",
+        "share",
+        "tries",
+        "mirrored",
+        "took",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """
+    A request. `client` is a workload of the cast, `plaintext`, or the gateway's listener as `via:<port>`.
+
+    `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often.
+    """
+
+    client: str
+    via: str | None
+    to: str | None
+    port: str | int | None
+    hosts: tuple[str, ...]
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    token: tokens.Wish | None
+    sni: str | None
+    tls: bool
+    client_cert: bool
+    body: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row: what its law says, the request, and what must come back."""
+
+    law: str
+    says: str
+    send: Send
+    expect: Mapping[str, Any]
+    file: str
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One file: a mesh over the fixed cast, and its cases."""
+
+    file: str
+    family: str
+    mesh: Mesh
+    cases: tuple[Case, ...] = field(default=())
+
+
+def suites() -> Iterator[Path]:
+    """Every case file."""
+    yield from sorted((HERE / "cases").glob("*/*.yaml"))
+
+
+def read(path: Path) -> Suite:
+    """A case file: its mesh is an overlay on the cast, so that it says only what matters."""
+    data = yaml.safe_load(path.read_text())
+    unknown = set(data) - {"about", "law", "mesh", "ops", "cases"}
+    assert not unknown, f"{path}: unknown keys {unknown}"
+    name = path.relative_to(HERE / "cases").as_posix()
+    sources = {"cast.yaml": (HERE / "cast.yaml").read_bytes(), "ops.yaml": (HERE / "cast.ops.yaml").read_bytes()}
+    sources["keys/id.jwks.json"] = sources["keys/other.jwks.json"] = b""
+    for provider in ("id", "other"):
+        sources[f"keys/{provider}.jwks.json"] = tokens.jwks(provider).encode()
+    overlay = {"apiVersion": "meshc/v1", "namespace": "shop", **(data.get("mesh") or {})}
+    sources["environments/case.yaml"] = yaml.safe_dump(overlay, sort_keys=False).encode()
+    if "ops" in data:
+        sources["ops/environments/case.yaml"] = yaml.safe_dump(
+            {"apiVersion": "meshc/v1", "namespace": "ops", **data["ops"]}, sort_keys=False
+        ).encode()
+    compiled = load_mesh(sources, "case")
+    assert compiled.mesh is not None, (name, compiled.findings)
+    cases = tuple(_case(row, data.get("law", ""), name) for row in data["cases"])
+    return Suite(name, path.parent.name, compiled.mesh, cases)
+
+
+def _case(row: dict[str, Any], law: str, file: str) -> Case:
+    send, expect = row["send"], row["expect"]
+    assert set(row) <= {"says", "law", "send", "expect"}, (file, row)
+    assert set(send) <= SEND, (file, row["says"], set(send) - SEND)
+    assert set(expect) <= EXPECT, (file, row["says"], set(expect) - EXPECT)
+    return Case(row.get("law", law), row["says"], _send(send), expect, file)
+
+
+def _send(send: dict[str, Any]) -> Send:
+    host = send.get("host", send.get("to"))
+    hosts = tuple(host) if isinstance(host, list) else () if host is None else (str(host),)
+    headers = send.get("headers", {})
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    via = send.get("via")
+    token = send.get("token")
+    return Send(
+        client=send.get("from", "outside"),
+        via=via,
+        to=send.get("to"),
+        port=send.get("port"),
+        hosts=hosts,
+        method=send.get("method", "GET"),
+        target=send.get("path", "/"),
+        headers=tuple((str(name), str(value)) for name, value in pairs),
+        token=None if token is None else tokens.Wish.of(token),
+        sni=send.get("sni"),
+        tls=bool(send.get("tls", False)),
+        client_cert=bool(send.get("clientCert", False)),
+        body=int(send.get("body", 0)),
+        times=int(send.get("times", 1)),
+    )

@@ -1,0 +1,47 @@
+"""What an engine of the conformance suite is, and what is seen of an answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from meshc.diagnostics import Finding
+from meshc.model import Mesh
+from tests.conformance.case import Send
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """
+    What came back of one request; what an engine cannot see is None.
+
+    `line` and what follows are what the backend saw. `permitted` are other answers that the laws allow as well (`decide` only).
+    """
+
+    status: int | None = None
+    refused: str | None = None
+    location: str | None = None
+    response: tuple[tuple[str, str], ...] = ()
+    body: str | None = None
+    service: str | None = None
+    version: str | None = None
+    method: str | None = None
+    path: str | None = None
+    host: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    identity: str | None = None
+    seconds: float | None = None
+    permitted: tuple[int | None, ...] = ()
+
+
+class Engine(Protocol):
+    """Something that answers requests by a mesh."""
+
+    name: str
+
+    def apply(self, mesh: Mesh) -> Sequence[Finding]:
+        """Makes the mesh effective; findings, where the engine's target refuses it (then nothing is changed)."""
+        ...
+
+    def send(self, sends: Sequence[Send]) -> list[Seen]:
+        """Sends requests, in any order or side by side, and gives what came back in their order."""
+        ...

@@ -1,0 +1,172 @@
+"""A real Istio as an engine: meshc's output applied whole by kubectl, requests sent by real clients through real proxies."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from meshc.diagnostics import Finding
+from meshc.model import Mesh
+from meshc.target import load, unsupported
+from tests import engines
+from tests.conformance.case import Send
+from tests.conformance.engine import Seen
+from tests.conformance.istio import cast
+from tests.conformance.istio.host import unshared
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class IstioEngine:
+    """The rig behind a pipe; used as a context manager."""
+
+    name = "istio"
+
+    def __init__(self, folder: Path, trust_domain: str = "cluster.local") -> None:
+        self.folder, self.trust_domain = folder, trust_domain
+        self.target = load("istio")
+        self.ports: dict[str, int] = {}
+
+    def __enter__(self) -> "IstioEngine":
+        tools = {
+            "etcd": engines.etcd(), "kube-apiserver": engines.kube_apiserver(), "pilot-discovery": engines.pilot_discovery(),
+            "pilot-agent": engines.pilot_agent(), "kubectl": engines.kubectl(), "crds": engines.crds(),
+            "envoy_bootstrap": engines.envoy_bootstrap(), "envoy": engines.envoy(),
+        }  # fmt: skip
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o755)
+        words = json.dumps({name: str(path) for name, path in tools.items()})
+        command = unshared(sys.executable, "-m", "tests.conformance.istio.rig", str(self.folder), words, self.trust_domain)
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": ""}
+        )
+        first = self._read()
+        assert first == {"ready": True}, first
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+
+    def _read(self) -> Any:  # noqa: ANN401 - JSON
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the rig ended"
+        return json.loads(line)
+
+    def call(self, do: str, **words: object) -> Any:  # noqa: ANN401 - JSON
+        """Has the rig carry out one command."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"do": do, **words}).encode() + b"\n")
+        self.process.stdin.flush()
+        answer = self._read()
+        assert "ok" in answer, answer["error"]
+        return answer["ok"]
+
+    def secret(self, name: str, data: dict[str, bytes]) -> None:
+        """Puts a TLS Secret beside the gateway."""
+        content = {key: base64.b64encode(value).decode() for key, value in data.items()}
+        made = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "istio-ingress"}, "data": content}
+        self.call("kubectl", words=["apply", "--server-side", "-f", "-"], text=json.dumps(made))
+
+    def apply(self, mesh: Mesh) -> Sequence[Finding]:
+        """Builds for Istio and applies the build whole; findings where the target refuses."""
+        found = tuple(unsupported(mesh, self.target))
+        if found:
+            return found
+        self.ports = {f"{gateway.name.name}/{each.name}": each.port for gateway in mesh.gateways for each in gateway.listeners}
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            for file in self.target.emit(mesh):
+                path = Path(folder) / file.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(file.content)
+            said = self.call("apply", folder=folder)
+        assert said["bad"] == [], said
+        return ()
+
+    def send(self, sends: Sequence[Send]) -> list[Seen]:
+        """Sends all requests, grouped by the client that sends them."""
+        answers: list[Seen | None] = [None] * len(sends)
+        by_client: dict[str, list[int]] = {}
+        for index, send in enumerate(sends):
+            by_client.setdefault(_pod_of(send), []).append(index)
+        for client, indices in by_client.items():
+            for start in range(0, len(indices), 64):
+                part = indices[start : start + 64]
+                wishes = [self._wish(sends[index]) for index in part]
+                for index, answer in zip(part, self.call("ask", client=client, wishes=wishes), strict=True):
+                    answers[index] = seen_of(answer)
+        return [answer for answer in answers if answer is not None]
+
+    def _wish(self, send: Send) -> dict[str, Any]:
+        headers = list(send.headers)
+        if send.token is not None:
+            headers.append(send.token.header)
+        wish: dict[str, Any] = {"raw": _raw(send, headers), "method": send.method, **self._address(send)}
+        if send.tls:
+            wish["tls"] = {"sni": (send.hosts[0] if send.hosts else "") if send.sni is None else send.sni or None}
+            if send.client_cert:
+                wish["tls"] |= {"cert": str(self.folder / "client.pem"), "key": str(self.folder / "client.key")}
+        return wish
+
+    def _address(self, send: Send) -> dict[str, Any]:
+        if send.via is not None:
+            gateway = next(pod for pod in cast.PODS if pod.kind == "router")
+            if isinstance(send.port, int):
+                return {"address": gateway.address, "port": send.port}
+            name = send.port or ("https" if send.tls else "http")
+            return {"address": gateway.address, "port": self.ports[f"{send.via.rpartition('/')[2]}/{name}"]}
+        port, target = cast.PORTS[str(send.port or "http")] if not isinstance(send.port, int) else (send.port, send.port)
+        namespace, _, app = (send.to or "").rpartition("/")
+        if send.client == "plaintext":
+            pod = next(pod for pod in cast.PODS if pod.app == app)
+            return {"address": pod.address, "port": target}
+        if not app:
+            return {"address": cast.EXTERNAL_ADDRESS, "port": port}
+        return {"address": cast.cluster_ip(namespace or "shop", app), "port": port}
+
+
+def _pod_of(send: Send) -> str:
+    if send.via is not None or send.client == "plaintext":
+        return cast.OUTSIDE
+    app = send.client.rpartition("/")[2]
+    return next(pod.name for pod in cast.PODS if pod.app == app)
+
+
+def _raw(send: Send, headers: Sequence[tuple[str, str]]) -> str:
+    lines = [f"{send.method} {send.target} HTTP/1.1", *(f"Host: {host}" for host in send.hosts)]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if send.body:
+        lines.append(f"content-length: {send.body}")
+    text = "\r\n".join([*lines, "", ""]).encode("latin-1") + b"x" * send.body
+    return base64.b64encode(text).decode()
+
+
+def seen_of(answer: dict[str, Any]) -> Seen:
+    """What the wire's answer shows."""
+    if "refused" in answer:
+        return Seen(refused=answer["refused"])
+    response = tuple((name.lower(), value) for name, value in answer["headers"])
+    by_name = dict(response)
+    if "x-backend" not in by_name:
+        return Seen(status=answer["status"], location=by_name.get("location"), response=response, body=answer["body"])
+    told = json.loads(answer["body"]) if answer["body"] else {}
+    headers = tuple((name.lower(), value) for name, value in told.get("headers", ()))
+    line = told.get("line", "  ").split(" ")
+    certificate = dict(headers).get("x-forwarded-client-cert", "")
+    identity = next((part.removeprefix("URI=") for part in certificate.split(";") if part.startswith("URI=")), None)
+    host = dict(headers).get("host")
+    return Seen(
+        status=answer["status"], response=response, service=by_name["x-backend"], version=told.get("version"), method=line[0], path=line[1],
+        host=host, headers=headers, identity=identity,
+    )  # fmt: skip

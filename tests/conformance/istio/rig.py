@@ -1,0 +1,274 @@
+"""
+A real Istio on one machine: etcd, kube-apiserver, istiod, and for each workload Istio's own agent, its iptables rules and a stock Envoy.
+
+A program that runs inside namespaces of its own (`host.unshared`); it reads one JSON command a line and prints one JSON answer a line,
+and ends, with all it started, when its input ends.
+"""
+
+import json
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.conformance.istio import cast
+from tests.conformance.istio.host import HOST, PYTHON, Host, RigError
+
+WIRE = Path(__file__).resolve().parent.parent / "wire.py"
+ISTIOD = "istiod.istio-system.svc"
+MESHC_KINDS = (
+    "networking.istio.io/v1/VirtualService",
+    "networking.istio.io/v1/DestinationRule",
+    "networking.istio.io/v1/Gateway",
+    "networking.istio.io/v1/ServiceEntry",
+    "networking.istio.io/v1/Sidecar",
+    "networking.istio.io/v1/WorkloadEntry",
+    "networking.istio.io/v1alpha3/EnvoyFilter",
+    "security.istio.io/v1/AuthorizationPolicy",
+    "security.istio.io/v1/PeerAuthentication",
+    "security.istio.io/v1/RequestAuthentication",
+    "telemetry.istio.io/v1/Telemetry",
+)
+
+
+class Rig:
+    """The machine and what runs on it."""
+
+    def __init__(self, folder: Path, engines: dict[str, str], trust_domain: str) -> None:
+        self.host = Host(folder)
+        self.folder, self.engines, self.trust_domain = folder, engines, trust_domain
+
+    def kubectl(self, *words: str, text: str | None = None) -> str:
+        """Runs kubectl as the cluster's administrator."""
+        return self.host.run(self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", *words, text=text)
+
+    # --- the control plane
+
+    def control_plane(self) -> None:
+        """Brings up etcd, the API server with Istio's CRDs, and istiod."""
+        self.host.network({ISTIOD: HOST, "api.example.com": cast.EXTERNAL_ADDRESS, "other.example.com": cast.EXTERNAL_ADDRESS})
+        self._api_server()
+        self.kubectl("apply", "--server-side", "-f", self.engines["crds"])
+        self.kubectl("create", "namespace", "istio-system")
+        self.kubectl("create", "-f", "-", text=_GATEWAY_ROLE)
+        self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(cast.objects()))
+        for pod in cast.PODS:
+            patch = json.dumps(cast.status(pod, HOST))
+            self.kubectl("-n", pod.namespace, "patch", "pod", pod.name, "--subresource=status", "--type=merge", "-p", patch)
+        self._istiod()
+
+    def _api_server(self) -> None:
+        run, start = self.host.run, self.host.start
+        start(
+            "etcd", self.engines["etcd"], "--data-dir=etcd", "--listen-client-urls=http://127.0.0.1:2379", "--unsafe-no-fsync",
+            "--advertise-client-urls=http://127.0.0.1:2379", "--listen-peer-urls=http://127.0.0.1:2380",
+        )  # fmt: skip
+        run("openssl", "genrsa", "-out", "sa.key", "2048", cwd=self.folder)
+        run("openssl", "rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub", cwd=self.folder)
+        (self.folder / "tokens.csv").write_text("admin,admin,1,system:masters\n")
+        start(
+            "kube-apiserver", self.engines["kube-apiserver"], "--etcd-servers=http://127.0.0.1:2379", "--cert-dir=kube", "--secure-port=6443",
+            "--bind-address=127.0.0.1", f"--advertise-address={HOST}", "--authorization-mode=RBAC", "--token-auth-file=tokens.csv",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local", "--service-account-key-file=sa.pub",
+            "--service-account-signing-key-file=sa.key", "--api-audiences=kubernetes.default.svc,istio-ca",
+            "--service-cluster-ip-range=10.96.0.0/16", "--disable-admission-plugins=ServiceAccount",
+        )  # fmt: skip
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": True}}],
+            "users": [{"name": "u", "user": {"token": "admin"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        (self.folder / "kubeconfig").write_text(yaml.safe_dump(config))
+        ready = (self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", "get", "--raw", "/readyz")
+        self.host.until("the API server", lambda: self.host.succeeds(*ready), 60)
+
+    def _istiod(self) -> None:
+        settings = {"trustDomain": self.trust_domain, "rootNamespace": "istio-system"}
+        (self.folder / "mesh.yaml").write_text(yaml.safe_dump(settings))
+        # Off: what only Istio's own build of Envoy has.
+        env = {
+            "POD_NAMESPACE": "istio-system", "POD_NAME": "istiod-0", "SERVICE_ACCOUNT": "istiod", "REVISION": "default",
+            "CLUSTER_ID": "Kubernetes", "EXTERNAL_ISTIOD": "true", "INJECTION_WEBHOOK_CONFIG_NAME": "", "VALIDATION_WEBHOOK_CONFIG_NAME": "",
+            "ISTIOD_CUSTOM_HOST": ISTIOD, "PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false",
+            "PILOT_DISABLE_MX_ALPN": "true", "PILOT_ENABLE_TELEMETRY_LABEL": "false", "ENABLE_INBOUND_RETRY_POLICY": "false",
+            "PILOT_DEBOUNCE_AFTER": "30ms",
+        }  # fmt: skip
+        self.host.start(
+            "istiod", self.engines["pilot-discovery"], "discovery", f"--kubeconfig={self.folder}/kubeconfig", "--meshConfig=mesh.yaml",
+            "--networksConfig=", "--grpcAddr=127.0.0.1:15010", "--secureGRPCAddr=0.0.0.0:15012", "--httpsAddr=127.0.0.1:15017",
+            "--httpAddr=127.0.0.1:15880", "--monitoringAddr=127.0.0.1:15014", "--ctrlz_port=0", "--clusterID=Kubernetes", "--domain=cluster.local",
+            env=env,
+        )  # fmt: skip
+        self.host.until("istiod", lambda: _fetch("http://127.0.0.1:15880/ready") is not None, 60)
+        roots = (self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", "-n", "shop", "get", "configmap", "istio-ca-root-cert")
+        self.host.until("the CA's root", lambda: self.host.succeeds(*roots))
+
+    # --- workloads
+
+    def workloads(self) -> None:
+        """Starts every pod of the cast, the outside client and the external server."""
+        for name, address in ((cast.OUTSIDE, cast.OUTSIDE_ADDRESS), ("external", cast.EXTERNAL_ADDRESS)):
+            self.host.namespace(name, address)
+        self._echo("external", "external", "v1", "80", "8080")
+        self._client(cast.OUTSIDE, uid="0")
+        for pod in cast.PODS:
+            self.host.namespace(pod.name, pod.address)
+            if pod.kind == "sidecar":
+                self._echo(pod.name, pod.app, pod.version, *(str(target) for _, target in cast.PORTS.values()))
+                self._client(pod.name, uid="1000")
+            if pod.proxy:
+                self._agent(pod)
+        for pod in cast.PODS:
+            if pod.proxy:
+                self.host.until(
+                    f"the proxy of {pod.name}",
+                    lambda name=pod.name: self.host.succeeds(  # type: ignore[misc]
+                        "ip", "netns", "exec", name, "curl", "-sf", "-m", "2", "http://127.0.0.1:15021/healthz/ready"
+                    ),
+                    60,
+                )
+
+    def _echo(self, namespace: str, *words: str) -> None:
+        self.host.start(f"echo-{namespace}", "ip", "netns", "exec", namespace, PYTHON, str(WIRE), "serve", *words)
+
+    def _client(self, namespace: str, uid: str) -> None:
+        # Istio's rules let traffic of uid 1337 pass, which is the proxy; a client is somebody else.
+        self.host.agent(
+            namespace, "ip", "netns", "exec", namespace, "setpriv", f"--reuid={uid}", "--clear-groups", PYTHON, str(WIRE), "ask"
+        )
+
+    def _agent(self, pod: cast.Pod) -> None:
+        home = self.folder / "proxies" / pod.name
+        for folder in ("var/run/secrets/tokens", "var/run/secrets/istio", "etc/istio/proxy", "etc/istio/pod"):
+            (home / folder).mkdir(parents=True)
+        bound = ("--audience", "istio-ca", "--bound-object-kind", "Pod", "--bound-object-name", pod.name)
+        token = self.kubectl("-n", pod.namespace, "create", "token", pod.account, *bound)
+        (home / "var/run/secrets/tokens/istio-token").write_text(token)
+        roots = self.kubectl("-n", "shop", "get", "configmap", "istio-ca-root-cert", "-o", r"jsonpath={.data.root-cert\.pem}")
+        (home / "var/run/secrets/istio/root-cert.pem").write_text(roots)
+        (home / "etc/istio/pod/labels").write_text("".join(f'{key}="{value}"\n' for key, value in pod.all_labels.items()))
+        self.host.run("chown", "-R", "1337:1337", str(home))
+        agent, exec_in = self.engines["pilot-agent"], ("ip", "netns", "exec", pod.name)
+        if pod.kind == "sidecar":
+            rules = ("-p", "15001", "-z", "15006", "-u", "1337", "-g", "1337", "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*")
+            self.host.run(*exec_in, agent, "istio-iptables", *rules, "-d", "15090,15021,15020")
+        proxy_config = {
+            "binaryPath": self.engines["envoy"], "discoveryAddress": f"{ISTIOD}:15012", "configPath": str(home / "etc/istio/proxy"),
+            "concurrency": 1, "drainDuration": "1s", "parentShutdownDuration": "2s", "terminationDrainDuration": "1s",
+        }  # fmt: skip
+        env = {
+            "HOME": str(home), "POD_NAME": pod.name, "POD_NAMESPACE": pod.namespace, "INSTANCE_IP": pod.address, "SERVICE_ACCOUNT": pod.account,
+            "HOST_IP": HOST, "ISTIO_META_CLUSTER_ID": "Kubernetes", "ISTIO_META_INTERCEPTION_MODE": "REDIRECT",
+            "ISTIO_META_ENABLE_HBONE": "false", "ISTIO_META_METADATA_DISCOVERY": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+            "TRUST_DOMAIN": self.trust_domain, "CA_ADDR": f"{ISTIOD}:15012", "PILOT_CERT_PROVIDER": "istiod",
+            "ISTIO_BOOTSTRAP": self.engines["envoy_bootstrap"], "PROXY_CONFIG": json.dumps(proxy_config),
+        }  # fmt: skip
+        self.host.start(
+            f"proxy-{pod.name}", *exec_in, "setpriv", "--reuid=1337", "--regid=1337", "--clear-groups", agent, "proxy", pod.kind,
+            "--domain", f"{pod.namespace}.svc.cluster.local", "--proxyLogLevel=warning", env=env, cwd=home,
+        )  # fmt: skip
+
+    # --- use
+
+    def apply(self, folder: str) -> dict[str, Any]:
+        """Applies a build as a user would, prunes what it no longer holds, and waits until every proxy has it."""
+        before = (self.folder / "istiod.log").stat().st_size
+        prune = [f"--prune-allowlist={kind}" for kind in MESHC_KINDS]
+        out = self.kubectl(
+            "apply", "--server-side", "--force-conflicts", "-k", folder, "--prune", "-l", "app.kubernetes.io/managed-by=meshc", *prune
+        )
+        self.settle()
+        with (self.folder / "istiod.log").open("rb") as log:
+            log.seek(before)
+            bad = [line for line in log.read().decode(errors="replace").splitlines() if "ACK ERROR" in line or "failed to build" in line]
+        return {"out": out, "bad": bad}
+
+    def settle(self) -> None:
+        """Waits until istiod has sent everything and every proxy has taken it, twice in a row."""
+        calm = 0
+        end = time.monotonic() + 30
+        while calm < 3:  # noqa: PLR2004 - so many looks in a row
+            time.sleep(0.15)
+            state = json.loads(_fetch("http://127.0.0.1:15880/debug/syncz") or "[]")
+            proxies = [proxy for proxy in state if isinstance(proxy, dict)]
+            calm = calm + 1 if proxies and all(_synced(proxy) for proxy in proxies) else 0
+            if time.monotonic() > end:
+                raise RigError(f"proxies do not settle: {state}")
+
+    def answer(self, command: dict[str, Any]) -> object:
+        """Carries out one command."""
+        match command["do"]:
+            case "apply":
+                return self.apply(command["folder"])
+            case "kubectl":
+                return self.kubectl(*command["words"], text=command.get("text"))
+            case "ask":
+                return self.host.ask(command["client"], command["wishes"])
+            case "admin":
+                return self.host.run(
+                    "ip", "netns", "exec", command["pod"], "curl", "-s", "-m", "5", f"http://127.0.0.1:15000/{command['path']}"
+                )
+            case other:
+                raise RigError(f"no command {other!r}")
+
+
+def _fetch(url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - istiod's own pages
+            body: bytes = reply.read()
+            return body.decode()
+    except OSError:
+        return None
+
+
+def _synced(proxy: dict[str, Any]) -> bool:
+    """Each kind of resource: what was sent last is what was acknowledged last."""
+    kinds = ("cluster", "listener", "route", "endpoint")
+    return all(proxy.get(f"{kind}_sent") == proxy.get(f"{kind}_acked") for kind in kinds)
+
+
+_GATEWAY_ROLE = """
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: gateway-secrets}
+rules: [{apiGroups: [""], resources: [secrets], verbs: [get, watch, list]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: gateway-secrets}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: gateway-secrets}
+subjects: [{kind: ServiceAccount, name: istio-ingressgateway, namespace: istio-ingress}]
+"""
+
+
+def main() -> None:
+    """Brings the rig up, says `ready`, and serves commands until the input ends."""
+    rig = Rig(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])
+    try:
+        rig.control_plane()
+        rig.workloads()
+        _say({"ready": True})
+        for line in sys.stdin:
+            try:
+                _say({"ok": rig.answer(json.loads(line))})
+            except RigError as error:
+                _say({"error": str(error)})
+    except RigError as error:
+        _say({"error": str(error)})
+    finally:
+        rig.host.stop()
+
+
+def _say(answer: object) -> None:
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

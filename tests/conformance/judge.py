@@ -1,0 +1,84 @@
+"""Whether what was seen is what a case expects; the expectation comes from the case alone, never from `decide`."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tests.conformance.case import Case
+from tests.conformance.engine import Seen
+
+# What only a real engine shows.
+WIRE_ONLY = frozenset({"identity", "response", "body", "tries", "mirrored", "took"})
+
+
+def complaints(case: Case, seen: Sequence[Seen], *, wire: bool) -> list[str]:
+    """What is wrong, in a sentence each; `wire` where a real engine answered."""
+    expect = {key: value for key, value in case.expect.items() if wire or key not in WIRE_ONLY}
+    if "share" in expect:
+        return _share(expect["share"], seen)
+    return [complaint for one in seen for complaint in _one(expect, one, wire=wire)][:3]
+
+
+def _one(expect: Mapping[str, Any], seen: Seen, *, wire: bool) -> list[str]:
+    wrong = []
+    for key, want in expect.items():
+        got = _got(key, seen)
+        if not _fits(key, want, got, seen, wire=wire):
+            wrong.append(f"{key}: expected {want!r}, got {got!r}" + _beside(seen))
+    return wrong
+
+
+def _beside(seen: Seen) -> str:
+    return f" (status {seen.status}, {seen.service}@{seen.version} {seen.path}, refused {seen.refused})"
+
+
+def _got(key: str, seen: Seen) -> Any:  # noqa: ANN401 - whatever the case asks of
+    match key:
+        case "reaches":
+            return seen.service
+        case "refused":
+            return seen.refused is not None
+        case "headers":
+            return dict(_joined(seen.headers))
+        case "response":
+            return dict(_joined(seen.response))
+        case "grpc":
+            return None
+        case _:
+            return getattr(seen, key)
+
+
+def _joined(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in pairs:
+        joined[name] = f"{joined[name]} | {value}" if name in joined else value
+    return joined
+
+
+def _fits(key: str, want: Any, got: Any, seen: Seen, *, wire: bool) -> bool:  # noqa: ANN401 - as above
+    if key == "status":
+        allowed = want if isinstance(want, list) else [want]
+        # A freedom: `decide` lists each permitted answer, and each must be one that the case allows.
+        statuses = [got] if wire else [got, *(status for status in seen.permitted if status is not None)]
+        return all(status in allowed for status in statuses) and got in allowed
+    if key in ("headers", "response"):
+        return all(got.get(name.lower()) == value for name, value in want.items())
+    if key == "version" and isinstance(want, list):
+        return got in want
+    if key == "host" and got is not None:
+        return bool(got.partition(":")[0] == want)
+    return bool(got == want)
+
+
+def _share(share: Mapping[str, float], seen: Sequence[Seen]) -> list[str]:
+    """Shares by version or status, in percent, within five standard deviations of what chance gives."""
+    counted = Counter(str(one.version) if one.service is not None else str(one.status) for one in seen)
+    wrong = []
+    for name, percent in share.items():
+        chance = percent / 100
+        slack = 5 * (len(seen) * chance * (1 - chance)) ** 0.5
+        if abs(counted[str(name)] - len(seen) * chance) > slack + 1e-9:
+            wrong.append(f"share of {name}: expected {percent} % of {len(seen)}, got {dict(counted)}")
+    if unknown := set(counted) - {str(name) for name in share}:
+        wrong.append(f"not expected: {unknown}")
+    return wrong

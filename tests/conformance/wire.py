@@ -1,0 +1,186 @@
+"""
+HTTP on the wire as tests need it: requests sent byte for byte, and an echo server that tells what reached it, byte for byte.
+
+Runs as a program of its own inside a network namespace, so it uses the standard library only:
+`wire.py serve NAME VERSION PORT...` answers until it is ended; `wire.py ask` reads one JSON request a line and prints one JSON answer a line.
+"""
+
+import asyncio
+import base64
+import contextlib
+import json
+import socket
+import ssl
+import sys
+from collections import Counter
+from typing import Any
+
+LIMIT = 1 << 20
+TIMEOUT = 15.0
+
+
+async def _read_head(reader: asyncio.StreamReader) -> bytes:
+    return await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT)
+
+
+def _headers(lines: list[bytes]) -> list[tuple[str, str]]:
+    pairs = (line.decode("latin-1").partition(":") for line in lines if line)
+    return [(name, value.strip(" \t")) for name, _, value in pairs]
+
+
+async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    if "chunked" in headers.get("transfer-encoding", "").lower():
+        body = b""
+        while size := int((await reader.readline()).split(b";")[0], 16):
+            body += await reader.readexactly(size)
+            await reader.readline()
+        while await reader.readline() not in (b"\r\n", b""):
+            pass
+        return body
+    return await reader.readexactly(int(headers.get("content-length", "0")))
+
+
+# --- the echo server ------------------------------------------------------------------------------------------------------------
+
+
+class Echo:
+    """One backend: it counts tries by `x-test-id`, and misbehaves as `x-test-do` says: `status=503,delay=200,reset,slow,first=2`."""
+
+    def __init__(self, name: str, version: str) -> None:
+        self.name, self.version = name, version
+        self.tries: Counter[str] = Counter()
+        self.seen: dict[str, list[dict[str, Any]]] = {}
+
+    async def serve(self, ports: list[int]) -> None:
+        """Answers on all the ports, on every address."""
+        servers = [await asyncio.start_server(self._connection, "0.0.0.0", port, limit=LIMIT) for port in ports]  # noqa: S104 - a namespace of its own
+        sys.stdout.write("ready\n")
+        sys.stdout.flush()
+        await asyncio.gather(*(server.serve_forever() for server in servers))
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        port = writer.get_extra_info("sockname")[1]
+        peer = writer.get_extra_info("peername")[0]
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, TimeoutError, ValueError):
+            while True:
+                first = await reader.read(1)
+                if not first:
+                    break
+                head = first + await _read_head(reader)
+                if not await self._answer(head, reader, writer, port, peer):
+                    break
+        with contextlib.suppress(ConnectionError):
+            writer.close()
+
+    async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, peer: str) -> bool:
+        line, *rest = head.split(b"\r\n")
+        headers = _headers(rest)
+        by_name = {name.lower(): value for name, value in headers}
+        body = await _read_body(reader, by_name)
+        key = by_name.get("x-test-id", "")
+        self.tries[key] += 1
+        seen = {
+            "service": self.name,
+            "version": self.version,
+            "port": port,
+            "peer": peer,
+            "line": line.decode("latin-1"),
+            "headers": headers,
+            "body": len(body),
+            "try": self.tries[key],
+        }
+        if line.startswith(b"GET /.test/seen/"):
+            asked = line.split(b" ")[1].decode().rpartition("/")[2]
+            seen = {"seen": self.seen.get(asked, []), "tries": self.tries[asked]}
+        elif key:
+            self.seen.setdefault(key, []).append(seen)
+        return await self._behave(by_name.get("x-test-do", ""), seen, writer)
+
+    async def _behave(self, how: str, seen: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
+        wish = dict(part.partition("=")[::2] for part in how.split(",") if part)
+        if "first" in wish and int(seen.get("try", 1)) > int(wish["first"]):
+            wish = {}
+        if "delay" in wish:
+            await asyncio.sleep(int(wish["delay"]) / 1000)
+        if "reset" in wish:
+            sock: socket.socket = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            return False
+        body = json.dumps(seen).encode()
+        status = wish.get("status", "200")
+        extra = "".join(f"{name}: {value}\r\n" for name, value in (("server", "echo"), ("x-backend", self.name)))
+        writer.write(f"HTTP/1.1 {status} X\r\n{extra}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode())
+        if "slow" in wish:
+            await writer.drain()
+            await asyncio.sleep(int(wish["slow"]) / 1000)
+        writer.write(body)
+        await writer.drain()
+        return True
+
+
+# --- the client -----------------------------------------------------------------------------------------------------------------
+
+
+async def ask(wish: dict[str, Any]) -> dict[str, Any]:
+    """
+    Sends one request as it is written, and reads its answer.
+
+    `address`, `port`, `raw` (base64 bytes of the request); `tls`: {sni, cert, key, alpn}. The answer: {status, headers, body}, or {refused: why}.
+    """
+    context = _context(wish.get("tls"))
+    server_name = (wish.get("tls") or {}).get("sni")
+    try:
+        reader, writer = await asyncio.wait_for(
+            asyncio.open_connection(wish["address"], wish["port"], ssl=context, server_hostname=server_name, limit=LIMIT), TIMEOUT
+        )
+    except (OSError, TimeoutError) as error:
+        return {"refused": f"connect: {type(error).__name__} {error}"}
+    try:
+        writer.write(base64.b64decode(wish["raw"]))
+        await writer.drain()
+        return await asyncio.wait_for(_answer_of(reader, wish.get("method", "GET")), TIMEOUT)
+    except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+        return {"refused": f"answer: {type(error).__name__} {error}"}
+    finally:
+        writer.transport.abort()
+
+
+def _context(tls: dict[str, Any] | None) -> ssl.SSLContext | None:
+    if tls is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # what the gateway answers is tested here, not the client's trust
+    context.set_alpn_protocols(["http/1.1"])
+    if tls.get("cert"):
+        context.load_cert_chain(tls["cert"], tls["key"])
+    return context
+
+
+async def _answer_of(reader: asyncio.StreamReader, method: str) -> dict[str, Any]:
+    head = await _read_head(reader)
+    line, *rest = head.split(b"\r\n")
+    headers = _headers(rest)
+    by_name = {name.lower(): value for name, value in headers}
+    status = int(line.split(b" ")[1])
+    body = b""
+    if method != "HEAD" and status not in (204, 304) and status >= 200:  # noqa: PLR2004 - RFC 9110, statuses without content
+        framed = "content-length" in by_name or "chunked" in by_name.get("transfer-encoding", "")
+        body = await _read_body(reader, by_name) if framed else await reader.read(LIMIT)
+    return {"status": status, "headers": headers, "body": body.decode("utf-8", "replace")}
+
+
+async def _asking() -> None:
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        wishes = json.loads(line)
+        answers = await asyncio.gather(*(ask(wish) for wish in wishes))
+        sys.stdout.write(json.dumps(answers) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "serve":
+        asyncio.run(Echo(sys.argv[2], sys.argv[3]).serve([int(port) for port in sys.argv[4:]]))
+    else:
+        asyncio.run(_asking())

@@ -1,0 +1,57 @@
+"""Every rule's page holds: its bad example has the finding at the marked line, its good one has none."""
+
+import re
+
+import pytest
+
+from meshc.codes import CODES
+from meshc.compile import checked, diagnostics, load_mesh
+from meshc.rules import Rule, rules
+
+BLOCK = re.compile(r"```yaml (bad|good)\n(.*?)```", re.DOTALL)
+HEAD = "apiVersion: meshc/v1\nnamespace: shop\nmesh: {name: shop, trustDomain: shop.example}\n"
+
+
+def blocks(rule: Rule, kind: str) -> list[str]:
+    """The page's examples of one kind, each a whole file."""
+    return [text if "apiVersion:" in text else HEAD + text for word, text in BLOCK.findall(rule.doc) if word == kind]
+
+
+def lines_with(code: str, text: str) -> list[int]:
+    """Where a file has a code."""
+    shown = diagnostics(checked(load_mesh({"mesh.yaml": text.encode()})))
+    return [one.place.span.line for one in shown if one.code == code]
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda one: one.code)
+def test_bad_examples_are_found_at_their_line(rule: Rule) -> None:
+    """The rule's code stands at each marked line and nowhere else."""
+    assert blocks(rule, "bad")
+    for text in blocks(rule, "bad"):
+        marked = [number for number, line in enumerate(text.splitlines(), 1) if rule.code in line]
+        assert marked
+        assert marked == lines_with(rule.code, text)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda one: one.code)
+def test_good_examples_are_clean(rule: Rule) -> None:
+    """A page's way out has nothing at all to complain of."""
+    assert blocks(rule, "good")
+    for text in blocks(rule, "good"):
+        assert [] == diagnostics(checked(load_mesh({"mesh.yaml": text.encode()})))
+
+
+def test_codes_are_unique() -> None:
+    """A rule's code is not one of the catalogue's, and its name is no other's."""
+    own = [one.code for one in rules()]
+    names = [one.name for one in rules()] + [one.name for one in CODES.values()]
+    assert set() == set(own) & set(CODES)
+    assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda one: one.code)
+def test_pages_say_what_to_do(rule: Rule) -> None:
+    """A page begins with one sentence, then says why it hurts."""
+    paragraphs = BLOCK.sub("", rule.doc).strip().split("\n\n")
+    assert len(paragraphs) > 1
+    assert [True, True] == [one.rstrip().endswith(".") for one in paragraphs[:2]]
