@@ -77,7 +77,7 @@ def split_target(raw: bytes | str) -> Target:
     if absolute := re.match(rb"(?i)https?://([^/\\]*)", rest):
         authority = absolute.group(1).decode("latin-1")
         rest = rest[absolute.end() :] or b"/"
-    return Target(rest, query.decode("latin-1") if question else None, authority, bool(hash_sign))
+    return Target(rest, query.decode("utf-8", "surrogateescape") if question else None, authority, bool(hash_sign))
 
 
 def read(raw_path: bytes | str, mode: str = "normalize") -> Reading:
@@ -164,7 +164,7 @@ def _without_dots(parts: list[str]) -> tuple[list[str], bool]:
 
 
 def _as_bytes(raw: bytes | str) -> bytes:
-    return raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogateescape")
+    return raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")  # either way past ASCII: 400
 
 
 def _decode(part: bytes) -> bytes:

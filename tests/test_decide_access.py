@@ -59,6 +59,7 @@ routes:
       - {match: {paths: /api/**, methods: [GET]}, to: api}
       - {match: {paths: /closed}, to: closed}
       - {match: {paths: /tokens/**}, to: tokens}
+      - {match: {paths: /forge}, to: tokens, headers: {request: {set: {authorization: Bearer forged}}}}
       - {match: {paths: /strip}, to: tokens, headers: {request: {remove: [authorization]}}}
   front: {gateways: [front], hosts: [x.test], rules: [{to: open}]}
 authentication:
@@ -85,7 +86,7 @@ policies:
   mixed: {services: [db, unused], deny: [{paths: [/**]}]}
   tokens:
     services: [tokens]
-    require: [{paths: [/tokens/**, /strip], jwt: {provider: ids, claims: {role: [admin, root]}}}]
+    require: [{paths: [/tokens/**, /strip, /forge], jwt: {provider: ids, claims: {role: [admin, root]}}}]
     deny: [{headers: {x-no: {present: true}}}, {jwt: {provider: ids, claims: {sub: mallory}}}]
   either:
     services: [either]
@@ -198,6 +199,7 @@ TOKENS = [
     Case("L9", "no named provider's issuer is invalid", call("batch", "tokens", "GET /elsewhere", token=OTHER), MISSING),
     Case("L9", "where no provider is named tokens don't matter", call("web", "api", "GET /", bearer()), "routed shop/api"),
     Case("L9", "the token is gone if a rule removes it", edge("GET x.test /strip", token=ADMIN), MISSING),
+    Case("L9", "a token that a rule makes up is invalid", edge("GET x.test /forge", token=ADMIN), MISSING),
     Case("L9", "401 to gRPC", edge("POST x.test /tokens/a", ("content-type", "application/grpc")), "unauthenticated 200 grpc 16"),
     Case("L9", "an allow by token", call("web", "either", "GET /", token=token()), "routed shop/either"),
     Case("L9", "missing for an allow is 401", call("web", "either", "GET /"), MISSING),

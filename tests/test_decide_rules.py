@@ -43,6 +43,7 @@ routes:
       - match: {paths: /split}
         to: [{service: api, version: v1, weight: 3}, {service: api, version: v2, weight: 2}, {service: web, version: v2, weight: 0}]
       - {match: {paths: /gone}, to: gone}
+      - {match: {paths: /dry}, to: [{service: api, weight: 0}, {service: gone, weight: 1}]}
       - {match: {paths: /drained}, to: [{service: gone, weight: 0}, {service: api, weight: 1}]}
       - {match: {paths: /half}, to: {service: half, version: v2}}
       - {match: {paths: /mixed}, to: [{service: half, version: v1, weight: 1}, {service: half, version: v2, weight: 1}]}
@@ -81,6 +82,7 @@ CASES = [
     Case("L8", "no endpoint: 503", edge("GET x.test /gone"), "unavailable 503"),
     Case("L8", "a version without endpoint: 503", edge("GET x.test /half"), "unavailable 503"),
     Case("L2", "verdicts that differ: routed", edge("GET x.test /mixed"), "routed shop/half@v1 shop/half@v2(unavailable 503)"),
+    Case("L2", "weight 0 does not save it", edge("GET x.test /dry"), "unavailable 503"),
     Case("L2", "weight 0 has no say", edge("GET x.test /drained"), "routed shop/gone*0(unavailable 503) shop/api"),
     Case("L9", "503 to gRPC", edge("POST x.test /gone", ("content-type", "application/grpc+proto")), "unavailable 200 grpc 14"),
     Case("4", "a redirect swaps the prefix", edge("GET x.test /r/a?b=c"), "redirect 301 https://x.test/s/a?b=c"),
@@ -144,6 +146,8 @@ def test_header_changes(mesh: Mesh) -> None:
         ("x-set", "older"),
         ("x-add", "one"),
         ("bad_name", "1"),
+        ("X-Envoy-A", "1"),
+        ("x-meshc-b", "1"),
         ("x-forwarded-client-cert", "By=me"),
     )
     seen = decide(mesh, edge("GET x.test /headers", *sent)).request

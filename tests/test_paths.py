@@ -182,6 +182,7 @@ def test_image_of_a_prefix_rewrite(pattern: PathPattern, new: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "path", "query", "authority"),
     [
+        ("/a?\u00e9", b"/a", "\u00e9", None),
         ("/a?b?c", b"/a", "b?c", None),
         ("/a?", b"/a", "", None),
         ("/a#b?c", b"/a", None, None),

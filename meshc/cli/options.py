@@ -24,5 +24,10 @@ def env_option(command: C) -> C:
 def target_option(command: C) -> C:
     """Targets, several times."""
     return click.option(
-        "--target", "-t", "targets", multiple=True, metavar="TARGET", help="A target; may be given several times. Default: those of mesh.targets."
+        "--target",
+        "-t",
+        "targets",
+        multiple=True,
+        metavar="TARGET",
+        help="A target; may be given several times. Default: those of mesh.targets.",
     )(command)

@@ -1,7 +1,7 @@
 """A conformance case as data: a request, and what must come back by a law. Read CONTRIBUTING.md for the form of a file."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +9,11 @@ import yaml
 
 from meshc.compile import load_mesh
 from meshc.model import Mesh
-from tests.conformance import tokens
+from tests.conformance import certificates, tokens
 
 HERE = Path(__file__).resolve().parent
 SEND = frozenset(
-    {"from", "via", "port", "to", "host", "method", "path", "headers", "token", "sni", "tls", "clientCert", "http", "body", "times"}
+    {"from", "via", "port", "to", "host", "method", "path", "headers", "token", "sni", "tls", "clientCert", "http", "body", "times", "phase"}
 )
 EXPECT = frozenset(
     {
@@ -31,6 +31,7 @@ EXPECT = frozenset(
         "grpc",
         "body",
         "share",
+        "counts",
         "tries",
         "mirrored",
         "took",
@@ -43,7 +44,8 @@ class Send:
     """
     A request. `client` is a workload of the cast, `plaintext`, or the gateway's listener as `via:<port>`.
 
-    `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often.
+    `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often. A later `phase` is sent
+    when all of the earlier ones are answered. `watch`: the backends are asked what they saw of it.
     """
 
     client: str
@@ -60,27 +62,35 @@ class Send:
     client_cert: bool
     body: int
     times: int
+    phase: int = 0
+    watch: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row: what its law says, the request, and what must come back."""
+    """
+    One row: what its law says, the request, and what must come back.
+
+    `decided` stands in for `expect` at the reference, where time, health or chance change an answer but never a decision (L2).
+    """
 
     law: str
     says: str
     send: Send
     expect: Mapping[str, Any]
     file: str
+    decided: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
 class Suite:
-    """One file: a mesh over the fixed cast, and its cases."""
+    """One file: a mesh over the fixed cast, and its cases. `unsupported`: an engine's name to the code by which its target refuses the mesh."""
 
     file: str
     family: str
     mesh: Mesh
     cases: tuple[Case, ...] = field(default=())
+    unsupported: Mapping[str, str] = field(default_factory=dict)
 
 
 def suites() -> Iterator[Path]:
@@ -91,13 +101,14 @@ def suites() -> Iterator[Path]:
 def read(path: Path) -> Suite:
     """A case file: its mesh is an overlay on the cast, so that it says only what matters."""
     data = yaml.safe_load(path.read_text())
-    unknown = set(data) - {"about", "law", "mesh", "ops", "cases"}
+    unknown = set(data) - {"about", "law", "mesh", "ops", "cases", "unsupported"}
     assert not unknown, f"{path}: unknown keys {unknown}"
     name = path.relative_to(HERE / "cases").as_posix()
     sources = {"cast.yaml": (HERE / "cast.yaml").read_bytes(), "ops.yaml": (HERE / "cast.ops.yaml").read_bytes()}
-    sources["keys/id.jwks.json"] = sources["keys/other.jwks.json"] = b""
-    for provider in ("id", "other"):
-        sources[f"keys/{provider}.jwks.json"] = tokens.jwks(provider).encode()
+    for folder in ("", "environments/"):
+        sources[f"{folder}keys/clients.pem"] = certificates.authority_pem()
+        for provider in ("id", "other"):
+            sources[f"{folder}keys/{provider}.jwks.json"] = tokens.jwks(provider).encode()
     overlay = {"apiVersion": "meshc/v1", "namespace": "shop", **(data.get("mesh") or {})}
     sources["environments/case.yaml"] = yaml.safe_dump(overlay, sort_keys=False).encode()
     if "ops" in data:
@@ -107,15 +118,17 @@ def read(path: Path) -> Suite:
     compiled = load_mesh(sources, "case")
     assert compiled.mesh is not None, (name, compiled.findings)
     cases = tuple(_case(row, data.get("law", ""), name) for row in data["cases"])
-    return Suite(name, path.parent.name, compiled.mesh, cases)
+    return Suite(name, path.parent.name, compiled.mesh, cases, data.get("unsupported", {}))
 
 
 def _case(row: dict[str, Any], law: str, file: str) -> Case:
     send, expect = row["send"], row["expect"]
-    assert set(row) <= {"says", "law", "send", "expect"}, (file, row)
+    decided = row.get("decided")
+    assert set(row) <= {"says", "law", "send", "expect", "decided"}, (file, row)
     assert set(send) <= SEND, (file, row["says"], set(send) - SEND)
-    assert set(expect) <= EXPECT, (file, row["says"], set(expect) - EXPECT)
-    return Case(row.get("law", law), row["says"], _send(send), expect, file)
+    assert {*expect, *(decided or {})} <= EXPECT, (file, row["says"], {*expect, *(decided or {})} - EXPECT)
+    watch = not {"tries", "mirrored"}.isdisjoint(expect)
+    return Case(row.get("law", law), row["says"], replace(_send(send), watch=watch), expect, file, decided)
 
 
 def _send(send: dict[str, Any]) -> Send:
@@ -140,4 +153,5 @@ def _send(send: dict[str, Any]) -> Send:
         client_cert=bool(send.get("clientCert", False)),
         body=int(send.get("body", 0)),
         times=int(send.get("times", 1)),
+        phase=int(send.get("phase", 0)),
     )

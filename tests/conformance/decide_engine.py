@@ -34,9 +34,9 @@ class DecideEngine:
     def send(self, sends: Sequence[Send]) -> list[Seen]:
         """Each request's decision, as it would be seen."""
         assert self.mesh is not None
-        return [self._seen(decide(self.mesh, request_of(send)), send) for send in sends]
+        return [self._seen(decide(self.mesh, request_of(send))) for send in sends]
 
-    def _seen(self, decision: Decision, send: Send) -> Seen:
+    def _seen(self, decision: Decision) -> Seen:
         permitted = tuple(answer.status for answer in decision.permitted)
         if decision.outcome is not Outcome.ROUTED:
             refused = "refused" if decision.outcome is Outcome.REFUSED else None
@@ -49,9 +49,15 @@ class DecideEngine:
         assert forwarded is not None
         service = reached.host if reached.service is None else reached.service.name
         return Seen(
-            status=200, service=service, version=reached.version, method=forwarded.method, path=forwarded.path, host=forwarded.host,
-            headers=forwarded.headers, permitted=permitted,
-        )  # fmt: skip
+            status=200,
+            service=service,
+            version=reached.version,
+            method=forwarded.method,
+            path=forwarded.path,
+            host=forwarded.host,
+            headers=forwarded.headers,
+            permitted=permitted,
+        )
 
 
 def request_of(send: Send) -> Request:
@@ -60,9 +66,13 @@ def request_of(send: Send) -> Request:
     if send.via is not None:
         scheme = "https" if send.tls else "http"
         client = Outside(
-            _name(send.via), str(send.port) if isinstance(send.port, str) else None, scheme, send.sni, CLIENT_ADDRESS,
+            _name(send.via),
+            str(send.port) if isinstance(send.port, str) else None,
+            scheme,
+            send.sni,
+            CLIENT_ADDRESS,
             client_certificate=send.client_cert,
-        )  # fmt: skip
+        )
     elif send.client == "plaintext":
         client = Plaintext()
     elif send.client.startswith("spiffe://"):

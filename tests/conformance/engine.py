@@ -10,11 +10,22 @@ from tests.conformance.case import Send
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """One time that a request, or a copy of it, came to a backend."""
+
+    service: str
+    version: str
+    path: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
     """
     What came back of one request; what an engine cannot see is None.
 
-    `line` and what follows are what the backend saw. `permitted` are other answers that the laws allow as well (`decide` only).
+    `service` to `identity` are what the backend saw. `permitted` are other answers that the laws allow as well (`decide` only). `arrivals`
+    are all backends that saw the request, once for each time, where the case asks for it.
     """
 
     status: int | None = None
@@ -30,6 +41,8 @@ class Seen:
     headers: tuple[tuple[str, str], ...] = ()
     identity: str | None = None
     seconds: float | None = None
+    grpc: int | None = None
+    arrivals: tuple["Arrival", ...] = ()
     permitted: tuple[int | None, ...] = ()
 
 

@@ -1,7 +1,6 @@
 """Every conformance case, on the reference and on every real engine that is there."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 

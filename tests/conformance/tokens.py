@@ -46,7 +46,7 @@ class Wish:
 
 
 @lru_cache
-def _key(provider: str) -> rsa.RSAPrivateKey:
+def _key(provider: str) -> rsa.RSAPrivateKey:  # noqa: ARG001 - one key for each provider, kept by the cache
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 

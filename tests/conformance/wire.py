@@ -2,7 +2,8 @@
 HTTP on the wire as tests need it: requests sent byte for byte, and an echo server that tells what reached it, byte for byte.
 
 Runs as a program of its own inside a network namespace, so it uses the standard library only:
-`wire.py serve NAME VERSION PORT...` answers until it is ended; `wire.py ask` reads one JSON request a line and prints one JSON answer a line.
+`wire.py serve NAME VERSION PORT...` answers until it is ended;
+`wire.py ask` reads one JSON request a line and prints one JSON answer a line.
 """
 
 import asyncio
@@ -125,7 +126,8 @@ async def ask(wish: dict[str, Any]) -> dict[str, Any]:
     """
     Sends one request as it is written, and reads its answer.
 
-    `address`, `port`, `raw` (base64 bytes of the request); `tls`: {sni, cert, key, alpn}. The answer: {status, headers, body}, or {refused: why}.
+    `address`, `port`, `raw` (base64 bytes of the request); `tls`: {sni, cert, key, alpn}.
+    The answer: {status, headers, body}, or {refused: why}.
     """
     context = _context(wish.get("tls"))
     server_name = (wish.get("tls") or {}).get("sni")
@@ -164,7 +166,7 @@ async def _answer_of(reader: asyncio.StreamReader, method: str) -> dict[str, Any
     by_name = {name.lower(): value for name, value in headers}
     status = int(line.split(b" ")[1])
     body = b""
-    if method != "HEAD" and status not in (204, 304) and status >= 200:  # noqa: PLR2004 - RFC 9110, statuses without content
+    if method != "HEAD" and status not in (204, 304) and status >= 200:
         framed = "content-length" in by_name or "chunked" in by_name.get("transfer-encoding", "")
         body = await _read_body(reader, by_name) if framed else await reader.read(LIMIT)
     return {"status": status, "headers": headers, "body": body.decode("utf-8", "replace")}

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from meshc.diagnostics import Finding
 from meshc.model import Mesh
@@ -32,12 +32,17 @@ class IstioEngine:
         self.target = load("istio")
         self.ports: dict[str, int] = {}
 
-    def __enter__(self) -> "IstioEngine":
+    def __enter__(self) -> Self:
         tools = {
-            "etcd": engines.etcd(), "kube-apiserver": engines.kube_apiserver(), "pilot-discovery": engines.pilot_discovery(),
-            "pilot-agent": engines.pilot_agent(), "kubectl": engines.kubectl(), "crds": engines.crds(),
-            "envoy_bootstrap": engines.envoy_bootstrap(), "envoy": engines.envoy(),
-        }  # fmt: skip
+            "etcd": engines.etcd(),
+            "kube-apiserver": engines.kube_apiserver(),
+            "pilot-discovery": engines.pilot_discovery(),
+            "pilot-agent": engines.pilot_agent(),
+            "kubectl": engines.kubectl(),
+            "crds": engines.crds(),
+            "envoy_bootstrap": engines.envoy_bootstrap(),
+            "envoy": engines.envoy(),
+        }
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         words = json.dumps({name: str(path) for name, path in tools.items()})
@@ -167,6 +172,13 @@ def seen_of(answer: dict[str, Any]) -> Seen:
     identity = next((part.removeprefix("URI=") for part in certificate.split(";") if part.startswith("URI=")), None)
     host = dict(headers).get("host")
     return Seen(
-        status=answer["status"], response=response, service=by_name["x-backend"], version=told.get("version"), method=line[0], path=line[1],
-        host=host, headers=headers, identity=identity,
-    )  # fmt: skip
+        status=answer["status"],
+        response=response,
+        service=by_name["x-backend"],
+        version=told.get("version"),
+        method=line[0],
+        path=line[1],
+        host=host,
+        headers=headers,
+        identity=identity,
+    )

@@ -63,19 +63,34 @@ class Rig:
     def _api_server(self) -> None:
         run, start = self.host.run, self.host.start
         start(
-            "etcd", self.engines["etcd"], "--data-dir=etcd", "--listen-client-urls=http://127.0.0.1:2379", "--unsafe-no-fsync",
-            "--advertise-client-urls=http://127.0.0.1:2379", "--listen-peer-urls=http://127.0.0.1:2380",
-        )  # fmt: skip
+            "etcd",
+            self.engines["etcd"],
+            "--data-dir=etcd",
+            "--listen-client-urls=http://127.0.0.1:2379",
+            "--unsafe-no-fsync",
+            "--advertise-client-urls=http://127.0.0.1:2379",
+            "--listen-peer-urls=http://127.0.0.1:2380",
+        )
         run("openssl", "genrsa", "-out", "sa.key", "2048", cwd=self.folder)
         run("openssl", "rsa", "-in", "sa.key", "-pubout", "-out", "sa.pub", cwd=self.folder)
         (self.folder / "tokens.csv").write_text("admin,admin,1,system:masters\n")
         start(
-            "kube-apiserver", self.engines["kube-apiserver"], "--etcd-servers=http://127.0.0.1:2379", "--cert-dir=kube", "--secure-port=6443",
-            "--bind-address=127.0.0.1", f"--advertise-address={HOST}", "--authorization-mode=RBAC", "--token-auth-file=tokens.csv",
-            "--service-account-issuer=https://kubernetes.default.svc.cluster.local", "--service-account-key-file=sa.pub",
-            "--service-account-signing-key-file=sa.key", "--api-audiences=kubernetes.default.svc,istio-ca",
-            "--service-cluster-ip-range=10.96.0.0/16", "--disable-admission-plugins=ServiceAccount",
-        )  # fmt: skip
+            "kube-apiserver",
+            self.engines["kube-apiserver"],
+            "--etcd-servers=http://127.0.0.1:2379",
+            "--cert-dir=kube",
+            "--secure-port=6443",
+            "--bind-address=127.0.0.1",
+            f"--advertise-address={HOST}",
+            "--authorization-mode=RBAC",
+            "--token-auth-file=tokens.csv",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            "--service-account-key-file=sa.pub",
+            "--service-account-signing-key-file=sa.key",
+            "--api-audiences=kubernetes.default.svc,istio-ca",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--disable-admission-plugins=ServiceAccount",
+        )
         config = {
             "apiVersion": "v1",
             "kind": "Config",
@@ -93,18 +108,39 @@ class Rig:
         (self.folder / "mesh.yaml").write_text(yaml.safe_dump(settings))
         # Off: what only Istio's own build of Envoy has.
         env = {
-            "POD_NAMESPACE": "istio-system", "POD_NAME": "istiod-0", "SERVICE_ACCOUNT": "istiod", "REVISION": "default",
-            "CLUSTER_ID": "Kubernetes", "EXTERNAL_ISTIOD": "true", "INJECTION_WEBHOOK_CONFIG_NAME": "", "VALIDATION_WEBHOOK_CONFIG_NAME": "",
-            "ISTIOD_CUSTOM_HOST": ISTIOD, "PILOT_ENABLE_METADATA_EXCHANGE": "false", "PILOT_ENABLE_ALPN_FILTER": "false",
-            "PILOT_DISABLE_MX_ALPN": "true", "PILOT_ENABLE_TELEMETRY_LABEL": "false", "ENABLE_INBOUND_RETRY_POLICY": "false",
+            "POD_NAMESPACE": "istio-system",
+            "POD_NAME": "istiod-0",
+            "SERVICE_ACCOUNT": "istiod",
+            "REVISION": "default",
+            "CLUSTER_ID": "Kubernetes",
+            "EXTERNAL_ISTIOD": "true",
+            "INJECTION_WEBHOOK_CONFIG_NAME": "",
+            "VALIDATION_WEBHOOK_CONFIG_NAME": "",
+            "ISTIOD_CUSTOM_HOST": ISTIOD,
+            "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+            "PILOT_ENABLE_ALPN_FILTER": "false",
+            "PILOT_DISABLE_MX_ALPN": "true",
+            "PILOT_ENABLE_TELEMETRY_LABEL": "false",
+            "ENABLE_INBOUND_RETRY_POLICY": "false",
             "PILOT_DEBOUNCE_AFTER": "30ms",
-        }  # fmt: skip
+        }
         self.host.start(
-            "istiod", self.engines["pilot-discovery"], "discovery", f"--kubeconfig={self.folder}/kubeconfig", "--meshConfig=mesh.yaml",
-            "--networksConfig=", "--grpcAddr=127.0.0.1:15010", "--secureGRPCAddr=0.0.0.0:15012", "--httpsAddr=127.0.0.1:15017",
-            "--httpAddr=127.0.0.1:15880", "--monitoringAddr=127.0.0.1:15014", "--ctrlz_port=0", "--clusterID=Kubernetes", "--domain=cluster.local",
+            "istiod",
+            self.engines["pilot-discovery"],
+            "discovery",
+            f"--kubeconfig={self.folder}/kubeconfig",
+            "--meshConfig=mesh.yaml",
+            "--networksConfig=",
+            "--grpcAddr=127.0.0.1:15010",
+            "--secureGRPCAddr=0.0.0.0:15012",
+            "--httpsAddr=127.0.0.1:15017",
+            "--httpAddr=127.0.0.1:15880",
+            "--monitoringAddr=127.0.0.1:15014",
+            "--ctrlz_port=0",
+            "--clusterID=Kubernetes",
+            "--domain=cluster.local",
             env=env,
-        )  # fmt: skip
+        )
         self.host.until("istiod", lambda: _fetch("http://127.0.0.1:15880/ready") is not None, 60)
         roots = (self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", "-n", "shop", "get", "configmap", "istio-ca-root-cert")
         self.host.until("the CA's root", lambda: self.host.succeeds(*roots))
@@ -159,20 +195,48 @@ class Rig:
             rules = ("-p", "15001", "-z", "15006", "-u", "1337", "-g", "1337", "-m", "REDIRECT", "-i", "*", "-x", "", "-b", "*")
             self.host.run(*exec_in, agent, "istio-iptables", *rules, "-d", "15090,15021,15020")
         proxy_config = {
-            "binaryPath": self.engines["envoy"], "discoveryAddress": f"{ISTIOD}:15012", "configPath": str(home / "etc/istio/proxy"),
-            "concurrency": 1, "drainDuration": "1s", "parentShutdownDuration": "2s", "terminationDrainDuration": "1s",
-        }  # fmt: skip
+            "binaryPath": self.engines["envoy"],
+            "discoveryAddress": f"{ISTIOD}:15012",
+            "configPath": str(home / "etc/istio/proxy"),
+            "concurrency": 1,
+            "drainDuration": "1s",
+            "parentShutdownDuration": "2s",
+            "terminationDrainDuration": "1s",
+        }
         env = {
-            "HOME": str(home), "POD_NAME": pod.name, "POD_NAMESPACE": pod.namespace, "INSTANCE_IP": pod.address, "SERVICE_ACCOUNT": pod.account,
-            "HOST_IP": HOST, "ISTIO_META_CLUSTER_ID": "Kubernetes", "ISTIO_META_INTERCEPTION_MODE": "REDIRECT",
-            "ISTIO_META_ENABLE_HBONE": "false", "ISTIO_META_METADATA_DISCOVERY": "false", "PILOT_ENABLE_METADATA_EXCHANGE": "false",
-            "TRUST_DOMAIN": self.trust_domain, "CA_ADDR": f"{ISTIOD}:15012", "PILOT_CERT_PROVIDER": "istiod",
-            "ISTIO_BOOTSTRAP": self.engines["envoy_bootstrap"], "PROXY_CONFIG": json.dumps(proxy_config),
-        }  # fmt: skip
+            "HOME": str(home),
+            "POD_NAME": pod.name,
+            "POD_NAMESPACE": pod.namespace,
+            "INSTANCE_IP": pod.address,
+            "SERVICE_ACCOUNT": pod.account,
+            "HOST_IP": HOST,
+            "ISTIO_META_CLUSTER_ID": "Kubernetes",
+            "ISTIO_META_INTERCEPTION_MODE": "REDIRECT",
+            "ISTIO_META_ENABLE_HBONE": "false",
+            "ISTIO_META_METADATA_DISCOVERY": "false",
+            "PILOT_ENABLE_METADATA_EXCHANGE": "false",
+            "TRUST_DOMAIN": self.trust_domain,
+            "CA_ADDR": f"{ISTIOD}:15012",
+            "PILOT_CERT_PROVIDER": "istiod",
+            "ISTIO_BOOTSTRAP": self.engines["envoy_bootstrap"],
+            "PROXY_CONFIG": json.dumps(proxy_config),
+        }
         self.host.start(
-            f"proxy-{pod.name}", *exec_in, "setpriv", "--reuid=1337", "--regid=1337", "--clear-groups", agent, "proxy", pod.kind,
-            "--domain", f"{pod.namespace}.svc.cluster.local", "--proxyLogLevel=warning", env=env, cwd=home,
-        )  # fmt: skip
+            f"proxy-{pod.name}",
+            *exec_in,
+            "setpriv",
+            "--reuid=1337",
+            "--regid=1337",
+            "--clear-groups",
+            agent,
+            "proxy",
+            pod.kind,
+            "--domain",
+            f"{pod.namespace}.svc.cluster.local",
+            "--proxyLogLevel=warning",
+            env=env,
+            cwd=home,
+        )
 
     # --- use
 
@@ -193,7 +257,7 @@ class Rig:
         """Waits until istiod has sent everything and every proxy has taken it, twice in a row."""
         calm = 0
         end = time.monotonic() + 30
-        while calm < 3:  # noqa: PLR2004 - so many looks in a row
+        while calm < 3:
             time.sleep(0.15)
             state = json.loads(_fetch("http://127.0.0.1:15880/debug/syncz") or "[]")
             proxies = [proxy for proxy in state if isinstance(proxy, dict)]
