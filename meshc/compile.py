@@ -13,7 +13,7 @@ from meshc.load import Loaded, find, load_contents
 from meshc.model import Mesh
 from meshc.resolve import resolve
 from meshc.rules import rules
-from meshc.source import MAX_BYTES, Document, ignores, locator, suppress
+from meshc.source import MAX_BYTES, Document, collector_paused, ignores, locator, suppress
 
 UNUSED_IGNORE: Final = "MC021"
 
@@ -117,12 +117,14 @@ def _compile(loaded: Loaded, env: str | None, reader: Callable[[Origin, str], by
     everything = [*loaded.documents, *(one for those in loaded.overlays.values() for one in those)]
     documents = {one.file: one for one in everything}
     environments = tuple(loaded.overlays)
-    assembled = assemble(loaded.documents, loaded.overlays[env] if env is not None else ())
+    with collector_paused():
+        assembled = assemble(loaded.documents, loaded.overlays[env] if env is not None else ())
     findings = (*loaded.findings, *assembled.findings)
     # A file that could not be read may hold what the others name, or a policy: without it there is no mesh to speak of.
     if assembled.spec is None or loaded.findings:
         return Compiled(None, findings, documents, environments)
-    mesh, wrong = resolve(assembled.spec, assembled.origin_of, reader)
+    with collector_paused():
+        mesh, wrong = resolve(assembled.spec, assembled.origin_of, reader)
     return Compiled(mesh, (*findings, *wrong), documents, environments)
 
 

@@ -7,7 +7,7 @@ from meshc.diagnostics import Origin
 from meshc.model import Forward, Mesh, Name
 
 if TYPE_CHECKING:
-    import networkx
+    import networkx as nx
 
 Node: TypeAlias = tuple[str, Name]
 """`("service", name)` or `("gateway", name)`: the two kinds may share names."""
@@ -26,11 +26,11 @@ def edges(mesh: Mesh) -> Iterator[tuple[Node, Node, Origin]]:
                         yield ("gateway", gateway), ("service", destination.service), destination.origin
 
 
-def call_graph(mesh: Mesh) -> "networkx.MultiDiGraph[Node]":
+def call_graph(mesh: Mesh) -> "nx.MultiDiGraph[Node]":
     """Services and gateways as nodes; an edge's `origin` is where the call was written."""
-    import networkx  # noqa: PLC0415 - 117 ms that only graph rules pay
+    import networkx as nx  # noqa: PLC0415 - 117 ms that only graph rules pay
 
-    graph: networkx.MultiDiGraph[Node] = networkx.MultiDiGraph()
+    graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
     graph.add_nodes_from(("service", service.name) for service in mesh.services)
     graph.add_nodes_from(("gateway", gateway.name) for gateway in mesh.gateways)
     for source, target, origin in edges(mesh):
@@ -40,8 +40,8 @@ def call_graph(mesh: Mesh) -> "networkx.MultiDiGraph[Node]":
 
 def cycles(mesh: Mesh) -> tuple[tuple[Node, ...], ...]:
     """Sets of nodes that call each other in a circle, each sorted, in order."""
-    import networkx  # noqa: PLC0415 - as above
+    import networkx as nx  # noqa: PLC0415 - as above
 
     graph = call_graph(mesh)
-    found = (tuple(sorted(part)) for part in networkx.strongly_connected_components(graph))
+    found = (tuple(sorted(part)) for part in nx.strongly_connected_components(graph))
     return tuple(sorted(part for part in found if len(part) > 1 or graph.has_edge(part[0], part[0])))

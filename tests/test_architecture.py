@@ -39,6 +39,7 @@ CORE = {
     # The way out.
     "output": "codes diagnostics target",
     "report": "codes diagnostics semantics source",
+    "starter": "",
     "compile": "*",
     "cli": "*",
 }

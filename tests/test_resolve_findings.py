@@ -140,13 +140,29 @@ CASES = {
     + "gateways: {public: {listeners: {http: {port: 80, hosts: [a.example]}}}}\n"
     + "routes:\n  r: {gateways: [public], hosts: [b.example], rules: [{to: users}]}  # MC120\n",
     "http and grpc need a timeout": services("users: {ports: {http: 80, grpc: 90}}") + rule("{to: users}  # MC013"),
+    "redirect to the same": services(USERS) + rule("{redirect: {statusCode: 301}}  # MC013"),
+    "a body where none is": services(USERS) + rule("{respond: {status: 204, body: x}}  # MC012"),
+    "a copy to which version": services("users: {ports: {http: 80}, versions: {v1: {}, v2: {}}, traffic: {v1: 1, v2: 1}}")
+    + rule("{to: {service: users, version: v1}, mirror: users}  # MC013"),
+    "a fault that is none": services(USERS) + rule("{to: users, fault: {}}  # MC013"),
+    "an empty match": services(USERS) + rule("{match: [], to: users}  # MC012"),
+    "two rules of one name": services(USERS)
+    + "routes:\n  r:\n    services: [users]\n    rules:\n"
+    + "      - {name: a, match: {paths: /a}, to: users}\n      - {name: a, to: users}  # MC015\n",
+    "an address that is a name": services("users: {ports: {http: 80}, endpoints: [{address: users.example}]}  # MC012"),
+    "hash without what": services("users: {ports: {http: 80}, loadBalancing: hash}  # MC013"),
+    "http keys at a tcp listener": services("db: {ports: {tcp: 1}}")
+    + "gateways: {public: {listeners: {tcp: {port: 1, protocol: tcp}}}}\n"
+    + "routes:\n  r: {gateways: [public], hosts: ['*'], rules: [{match: {paths: /a}, to: db}]}  # MC115\n",
+    "an answer at a tcp listener": "gateways: {public: {listeners: {tcp: {port: 1, protocol: tcp}}}}\n"
+    "routes:\n  r: {gateways: [public], hosts: ['*'], rules: [{respond: {status: 200}}]}  # MC115\n",
     # gateways
     "redirect where tls ends": "gateways:\n  public: {listeners: {https: {port: 443, redirectToHttps: true, tls: c}}}  # MC012\n"
-     "certificates: {c: {from: {secret: c}}}\n",
+    "certificates: {c: {from: {secret: c}}}\n",
     "https without a certificate": "gateways:\n  public: {listeners: {https: {port: 443, protocol: https}}}  # MC013\n",
     "two protocols on a port": "gateways:\n  public:\n    listeners:\n      a: {port: 80}\n      b: {port: 80, protocol: tcp}  # MC119\n",
     "one host twice on a port": "gateways:\n  public:\n    listeners:\n      a: {port: 80, hosts: [x.example]}\n"
-     "      b: {port: 80, hosts: [x.example, y.example]}  # MC119\n",
+    "      b: {port: 80, hosts: [x.example, y.example]}  # MC119\n",
     # files
     "missing key set": "authentication:\n  c: {jwt: {issuer: i, jwks: {file: no.json}}}  # MC025\n",
     "file outside": "authentication:\n  c: {jwt: {issuer: i, jwks: {file: ../no.json}}}  # MC025\n",

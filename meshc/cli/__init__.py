@@ -93,11 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a narrow encoding must not turn a message into a traceback
     try:
-        code = group.main(args=None if arguments is None else list(arguments), prog_name="meshc", standalone_mode=False, obj=terminal)
+        code = _run(sys.argv[1:] if arguments is None else list(arguments), terminal)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        sys.exit(2)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -110,7 +110,25 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except Exception as error:  # noqa: BLE001 - the last resort
         _report_bug(error)
         sys.exit(INTERNAL)
-    sys.exit(code if isinstance(code, int) else 0)
+    sys.exit(code)
+
+
+def _run(arguments: list[str], terminal: Terminal) -> int:
+    """
+    The exit code of a command.
+
+    click's own `main` would turn a reader that has gone into 1, which is the code for findings.
+    """
+    if instruction := os.environ.get("_MESHC_COMPLETE"):
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - only for a shell that completes
+
+        return shell_complete(group, {}, "meshc", "_MESHC_COMPLETE", instruction)
+    try:
+        with group.make_context("meshc", arguments, obj=terminal) as context:
+            code = group.invoke(context)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    return code if isinstance(code, int) else 0
 
 
 def _silence_stdout() -> None:

@@ -113,7 +113,8 @@ def _checked(folder: Path, trees: Mapping[str, Sequence["File"]], terminal: Term
     if found:
         terminal.out(drifts([(one.path, one.kind.value, one.diff) for one in found], colour=terminal.coloured()))
         return 1
-    terminal.out(f"{folder} is what the mesh builds to: {sum(map(len, trees.values())):,} files\n")
+    count = sum(map(len, trees.values()))
+    terminal.out(f"{folder} is what the mesh builds to: {count:,} file{'s' * (count != 1)}\n")
     return 0
 
 

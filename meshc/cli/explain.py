@@ -9,6 +9,9 @@ from meshc.cli.terminal import Terminal, pass_terminal, terminal_options
 if TYPE_CHECKING:
     from meshc.report.pages import Page
 
+WHOLE = 10_000
+"""A width that cuts nothing: what another program reads is never cut."""
+
 EXAMPLES = """\
 \b
 Examples:
@@ -34,11 +37,11 @@ def command(terminal: Terminal, code: str | None) -> int:
 
     every = pages()
     if code is None:
-        terminal.out(contents(every, colour=terminal.coloured(), width=terminal.width))
+        terminal.out(contents(every, colour=terminal.coloured(), width=terminal.width if terminal.watched else WHOLE))
         return 0
     for one in every:
         if code.upper() == one.code or code.lower() == one.name:
-            terminal.out(page(one, colour=terminal.coloured()))
+            terminal.out(page(one, colour=terminal.coloured(), width=terminal.width))
             return 0
     near = get_close_matches(code, [*(one.code for one in every), *(one.name for one in every)], n=1)
     raise click.UsageError(f"no code {code!r}{f'; did you mean {near[0]}?' if near else ''}; `meshc explain` lists all")

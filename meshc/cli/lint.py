@@ -46,8 +46,8 @@ def command(  # noqa: PLR0917 - one parameter an option
     """
     Say what is wrong with a mesh.
 
-    PATH is a file or a folder, `-` is standard input. Checks the files, every reference, the rules, the tests that the mesh states, and what
-    its targets can't express; in the mesh itself and in every environment.
+    PATH is a file or a folder, `-` is standard input. Checks the files, every reference, the rules, the tests that the mesh states, and
+    what its targets can't express; in the mesh itself and in every environment.
     """
     from meshc.cli.findings import compiled, target_findings, targets_or_exit, texts_of  # noqa: PLC0415 - help must not wait for it
     from meshc.compile import Compiled, checked, diagnostics, lint  # noqa: PLC0415 - as above

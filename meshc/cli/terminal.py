@@ -36,9 +36,14 @@ class Terminal:
         """Columns of the terminal."""
         return min(shutil.get_terminal_size().columns, WIDEST)
 
+    @property
+    def watched(self) -> bool:
+        """Whether a person reads standard output, rather than a program."""
+        return _is_terminal(sys.stdout)
+
     def out(self, text: str) -> None:
         """Text for standard output, as it is."""
-        click.echo(text, nl=False, color=True)
+        sys.stdout.write(text)
 
     def say(self, line: str) -> None:
         """A line for the person, beside the output."""

@@ -12,10 +12,11 @@ EXAMPLES = """\
 \b
 Examples:
   meshc trace --from frontend GET http://users/api/v1/users
-  meshc trace shop --via public GET https://shop.example.com/api -H 'x-canary: always'
+  meshc trace shop --via public GET https://shop.example.com/api -H 'x-a: b'
   meshc trace --from frontend --to payments POST /v1/charges
-  meshc trace --via public --claims '{"role": "admin"}' GET https://shop.example.com/private
   meshc trace --plaintext --to payments --port metrics GET /metrics
+  meshc trace --via public --claims '{"role": "admin"}' \\
+      GET https://shop.example.com/private
 """
 
 

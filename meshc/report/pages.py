@@ -1,7 +1,9 @@
 """Pages of the catalogue for a terminal, and the table of what targets support: the one source is what code says of itself."""
 
 import json
-from collections.abc import Iterable, Sequence
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from meshc.report.paint import Paint, Style
@@ -31,16 +33,26 @@ class Column:
     supports: frozenset[str]
 
 
-def page(one: Page, *, colour: bool) -> str:
-    """A page as it is read on a terminal; Markdown is plain enough for that."""
+def page(one: Page, *, colour: bool, width: int) -> str:
+    """A page as it is read on a terminal; Markdown is plain enough for that, once its paragraphs fit."""
     paint = Paint(enabled=colour)
     head = paint(f"{one.code} {one.name}", Style.STRONG) + f" ({one.severity})"
-    lines = [_line(line, paint) for line in one.text.rstrip().split("\n")]
-    return "".join(f"{line}\n" for line in (head, "", *lines))
+    return "\n".join((head, "", *_blocks(one.text, paint, width))).rstrip() + "\n"
 
 
-def _line(line: str, paint: Paint) -> str:
-    return paint(line, Style.FRAME) if line.startswith("```") else line
+def _blocks(text: str, paint: Paint, width: int) -> Iterator[str]:
+    """The lines of a page: code as it is, paragraphs filled anew, items of lists and tables left alone."""
+    for index, part in enumerate(re.split(r"^(```[^\n]*\n.*?^```)$", text, flags=re.DOTALL | re.MULTILINE)):
+        if index % 2:
+            first, *code, last = part.split("\n")
+            yield from (paint(first, Style.FRAME), *code, paint(last, Style.FRAME), "")
+            continue
+        for paragraph in part.split("\n\n"):
+            lines = [line for line in paragraph.split("\n") if line.strip()]
+            if any(line.lstrip().startswith(("- ", "|", "#")) for line in lines):
+                yield from (*lines, "")
+            elif lines:
+                yield from (*textwrap.wrap(" ".join(lines), width, break_long_words=False, break_on_hyphens=False), "")
 
 
 def contents(pages: Iterable[Page], *, colour: bool, width: int) -> str:

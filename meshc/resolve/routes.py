@@ -8,6 +8,7 @@ from meshc.model import (
     Action,
     Forward,
     Gateway,
+    ListenerProtocol,
     Mirror,
     Name,
     Pattern,
@@ -55,6 +56,8 @@ class Routes:
             place.at("listeners").error("MC011", "'listeners' has no meaning here: an east-west route has no gateway")
         if shape.services and shape.hosts and len(services) > 1:
             place.at("hosts").error("MC012", "`hosts` of a route for several services, expected one service that answers to them")
+        if shape.gateways and _is_blind(shape, gateways):
+            _only_bytes(shape, place.at("rules"))
         hosts = tuple(sorted({host.lower() for host in shape.hosts}))
         asked = Asked(tuple(self.services[one] for one in services))
         return Route(
@@ -200,6 +203,27 @@ class Routes:
                 "MC013", f"{message}; expected a `timeout` that holds for both", "or give each its rule, with `match: {ports: [...]}`"
             )
         return 0 if streams else default
+
+
+def _is_blind(shape: RouteShape, gateways: Mapping[Name, Gateway]) -> bool:
+    """Whether the route's listeners see connections only, not requests."""
+    protocols = {
+        listener.protocol
+        for gateway in gateways.values()
+        for listener in gateway.listeners
+        if (shape.listeners is None or listener.name in shape.listeners)
+        and any(space.host_overlap(host.lower(), own) for host in shape.hosts for own in listener.hosts)
+    }
+    return bool(protocols) and protocols <= {ListenerProtocol.TCP, ListenerProtocol.TLS}
+
+
+def _only_bytes(shape: RouteShape, place: Place) -> None:
+    """Where no request is seen, a rule takes every connection and passes it on."""
+    for index, rule in enumerate(shape.rules):
+        for key in ("match", "redirect", "respond", "rewrite", "cors", "fault", "mirror"):
+            if getattr(rule, key) is not None:
+                message = f"`{key}` at listeners of protocol tcp or tls, where no request is seen"
+                place.at(index, key).error("MC115", message, "leave it out: the rule takes every connection")
 
 
 def _called(asked: Asked, pattern: Pattern) -> tuple[tuple[Service, Port], ...]:

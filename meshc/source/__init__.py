@@ -38,7 +38,7 @@ def parse(file: str, content: bytes) -> tuple[Document | None, tuple[Finding, ..
         return None, (text,)
     tree = Tree(file, text)
     try:
-        with _collector_paused():
+        with collector_paused():
             tree.read(_parser(text))
     except Stopped as stopped:
         return None, (*_unplaced(tree), stopped.finding)
@@ -109,7 +109,7 @@ def _parser(text: str) -> Parser:
 
 
 @contextmanager
-def _collector_paused() -> Iterator[None]:
+def collector_paused() -> Iterator[None]:
     """The cyclic collector walks the growing tree again and again and finds nothing: it would take most of the time."""
     was_enabled = gc.isenabled()
     gc.disable()

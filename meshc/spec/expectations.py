@@ -87,7 +87,7 @@ class TestShape(Shape):
     """Its port. Default: the only one, else `http`."""
     clientIp: StrictStr | None = None
     """The client's address, outside."""
-    request: RequestShape = RequestShape()
+    request: RequestShape = Field(default_factory=RequestShape)
     """The request."""
     expect: Annotated[
         Annotated[Literal["denied", "unauthenticated", "refused"], Tag("text")] | Annotated[ExpectShape, Tag("map")],

@@ -76,7 +76,7 @@ class ListenerShape(Shape):
 class GatewayShape(Shape):
     """Where outside traffic enters."""
 
-    workload: WorkloadShape = WorkloadShape()
+    workload: WorkloadShape = Field(default_factory=WorkloadShape)
     """The pods that play it."""
     trustedHops: Count = 0
     """Proxies in front whose X-Forwarded-For is believed."""

@@ -61,7 +61,7 @@ class MeshShape(Shape):
     """Methods beside the standard ones."""
     scope: Literal["workloads", "mesh"] = "workloads"
     """`mesh`: meshc may write into an engine's root scope."""
-    defaults: DefaultsShape = DefaultsShape()
+    defaults: DefaultsShape = Field(default_factory=DefaultsShape)
     """What rules do where they say nothing."""
     telemetry: TelemetryShape | None = None
     """What proxies report."""

@@ -108,7 +108,7 @@ class RetriesShape(Shape):
     """What counts as failed."""
     codes: Annotated[list[Annotated[int, Number(400, 599, "an HTTP status")]], OneOrMany()] = []
     """Answers that count as failed."""
-    backoff: BackoffShape = BackoffShape()
+    backoff: BackoffShape = Field(default_factory=BackoffShape)
     """How long to wait."""
     idempotent: Flag = False
     """Every method of the rule may be repeated."""
@@ -128,9 +128,9 @@ class HeaderChangesShape(Shape):
 class HeadersShape(Shape):
     """Header changes."""
 
-    request: HeaderChangesShape = HeaderChangesShape()
+    request: HeaderChangesShape = Field(default_factory=HeaderChangesShape)
     """Before the request is forwarded."""
-    response: HeaderChangesShape = HeaderChangesShape()
+    response: HeaderChangesShape = Field(default_factory=HeaderChangesShape)
     """Before the answer is given back."""
 
 
@@ -211,7 +211,7 @@ class RuleShape(Shape):
     """Default: the mesh's."""
     mirror: Annotated[MirrorShape | None, Short("to")] = None
     """A copy of the requests."""
-    headers: HeadersShape = HeadersShape()
+    headers: HeadersShape = Field(default_factory=HeadersShape)
     """Header changes."""
     fault: FaultShape | None = None
     """Injected trouble."""

@@ -70,7 +70,7 @@ def _merged(scope: Scope, parts: Iterable[Entry], origin: Origin) -> Entry:
 
 
 def _uri(scope: Scope, pattern: Pattern) -> Sequence[Entry]:
-    if pattern.paths is None or paths.ALL_PATHS.segments == () and any(_takes_all(path) for path in pattern.paths):
+    if pattern.paths is None or any(_takes_all(path) for path in pattern.paths):
         return _NOTHING
     return [{"uri": uri} for path in pattern.paths for uri in path_matches(scope, path, pattern.origin)]
 

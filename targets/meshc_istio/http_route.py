@@ -1,6 +1,6 @@
 """What a rule becomes in a VirtualService: one HTTPRoute, or several where Istio ties to the route what the language ties to a request."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +12,7 @@ from meshc.model import (
     Forward,
     HeaderChanges,
     Mesh,
+    Name,
     Pattern,
     Port,
     Redirect,
@@ -47,6 +48,7 @@ class Place:
     host: str | None
     ports: tuple[Port, ...]
     complain: Complain
+    outside: tuple[Name, str] | None = None  # an external service, and which of its hosts was called
 
     @property
     def scope(self) -> Scope:
@@ -89,6 +91,16 @@ def _routes_of(place: Place, route: Route, rule: Rule, variant: Variant, match: 
             yield {**frame, **matched(match), "directResponse": answer, **_around(changed)}
         case Forward() as forward:
             yield {**frame, **matched(match), **_forward(place, forward, variant), **_fault(rule.fault), **rest}
+
+
+def ended(routes: Iterable[HttpRoute]) -> list[HttpRoute]:
+    """Routes up to the first that takes all; without one, what is left is answered 404 rather than sent where Istio thinks best."""
+    found: list[HttpRoute] = []
+    for route in routes:
+        found.append(route)
+        if "match" not in route:
+            return found
+    return [*found, NO_ROUTE]
 
 
 def matched(match: list[dict[str, Any]]) -> HttpRoute:
@@ -175,7 +187,8 @@ def _forward(place: Place, forward: Forward, variant: Variant) -> HttpRoute:
     if forward.rewrite is not None:
         found["rewrite"] = _rewrite(forward.rewrite, variant.base)
     found["route"] = weighted(place, forward.destinations, variant.port)
-    found["timeout"] = duration(forward.timeout_ms)
+    if forward.timeout_ms:  # no timeout is what Istio writes itself; it refuses `0s`
+        found["timeout"] = duration(forward.timeout_ms)
     found["retries"] = _retries(place, variant.retries or forward.retries)
     if forward.mirror is not None:
         to = destination(place, forward.mirror.to, variant.port)
@@ -201,7 +214,8 @@ def destination(place: Place, to: Destination, called: Port | None) -> dict[str,
     port = service.port(to.port) if to.port is not None else next((p for p in service.ports if called and p.name == called.name), None)
     if port is None:
         port = service.ports[0]
-    found: dict[str, Any] = {"host": host_of(place.mesh, service), "port": {"number": port.port}}
+    called_host = place.outside[1] if place.outside is not None and place.outside[0] == to.service else None
+    found: dict[str, Any] = {"host": called_host or host_of(place.mesh, service), "port": {"number": port.port}}
     if to.version is not None:
         found["subset"] = to.version
     return found
@@ -295,7 +309,9 @@ def _location(place: Place, redirect: Redirect, called: Port | None) -> dict[str
 def _around(rule: Rule) -> HttpRoute:
     found: HttpRoute = {}
     headers = {
-        side: changes for side, changes in (("request", _changes(rule.request_headers)), ("response", _changes(rule.response_headers))) if changes
+        side: changes
+        for side, changes in (("request", _changes(rule.request_headers)), ("response", _changes(rule.response_headers)))
+        if changes
     }
     if headers:
         found["headers"] = headers

@@ -8,6 +8,7 @@ from meshc.model import Certificate, CertificateSource, Gateway, Listener, Mesh,
 
 _NOT_A_NAME: Final = re.compile(r"[^a-z0-9.-]+")
 _LONGEST: Final = 253  # RFC 1123 subdomain, the longest name of a Kubernetes object
+_LONGEST_LABEL: Final = 63  # RFC 1123 label, which the name of a Gateway must be
 
 
 def fqdn(mesh: Mesh, name: Name) -> str:
@@ -21,8 +22,13 @@ def host_of(mesh: Mesh, service: Service) -> str:
 
 
 def gateway_name(gateway: Gateway, listener: Listener) -> str:
-    """The name of a listener's Gateway object, in the namespace of the gateway's workload."""
-    return object_name(gateway.name.namespace, gateway.name.name, listener.name)
+    """
+    The name of a listener's Gateway object, in the namespace of the gateway's workload.
+
+    A dash inside a part is doubled, so that no two listeners get one name.
+    """
+    name = "-".join(part.lower().replace("-", "--") for part in (gateway.name.namespace, gateway.name.name, listener.name))
+    return _shortened(name, _LONGEST_LABEL)
 
 
 def gateway_host_name(gateway: Gateway, listener: Listener, host: str) -> str:
@@ -47,9 +53,17 @@ def client_ca_name(gateway: Gateway, listener: Listener) -> str:
     return object_name(gateway_name(gateway, listener), "client-ca")
 
 
+def numbered(name: str, index: int) -> str:
+    """The name of one of several objects of a thing: the first has the thing's own."""
+    return name if index == 0 else f"{name}.{index + 1}"
+
+
 def object_name(*parts: str) -> str:
     """Parts joined to a name that Kubernetes takes; a name that is too long ends in a digest of all of it."""
-    name = _NOT_A_NAME.sub("-", ".".join(parts).lower()).strip("-.")
-    if len(name) <= _LONGEST:
+    return _shortened(_NOT_A_NAME.sub("-", ".".join(parts).lower()).strip("-."), _LONGEST)
+
+
+def _shortened(name: str, longest: int) -> str:
+    if len(name) <= longest:
         return name
-    return f"{name[: _LONGEST - 11].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:10]}"
+    return f"{name[: longest - 11].rstrip('-.')}-{sha256(name.encode()).hexdigest()[:10]}"

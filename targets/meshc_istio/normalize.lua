@@ -213,5 +213,9 @@ function envoy_on_request(handle)
   if authority ~= headers:get(":authority") then headers:replace(":authority", authority) end
   drop_forged(headers)
   if S.ports and at_listener(handle, host, method, path, path .. query) then return end
+  if S.peer then
+    local address = handle:streamInfo():downstreamDirectRemoteAddress()
+    handle:streamInfo():dynamicMetadata():set("meshc", "peer", (address:gsub(":%d+$", "")))
+  end
   if S.bearer then refused_bearer(handle, headers) end
 end

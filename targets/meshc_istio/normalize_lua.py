@@ -22,9 +22,9 @@ end
 """Gives back what `normalize.lua` kept from the token filter."""
 
 
-def normalize_filter(mesh: Mesh, *, bearer: bool, gateway: Gateway | None = None) -> dict[str, Any]:
-    """The filter for a workload; `bearer` where a check point names token providers, `gateway` where listeners answer first."""
-    return lua_filter(FILTER_NAME, source(settings(mesh, bearer=bearer, gateway=gateway)))
+def normalize_filter(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None = None) -> dict[str, Any]:
+    """The filter for a workload; `bearer` where token providers are named, `peer` where its address counts, `gateway` for its listeners."""
+    return lua_filter(FILTER_NAME, source(settings(mesh, bearer=bearer, peer=peer, gateway=gateway)))
 
 
 def lua_filter(name: str, text: str) -> dict[str, Any]:
@@ -38,13 +38,15 @@ def source(settings_tree: Mapping[str, Any]) -> str:
     return f"local S = {literal(settings_tree)}\n{body}"
 
 
-def settings(mesh: Mesh, *, bearer: bool, gateway: Gateway | None) -> dict[str, Any]:
+def settings(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None) -> dict[str, Any]:
     """What the filter needs to know of the mesh."""
     tree: dict[str, Any] = {"methods": _set(mesh.methods)}
     if mesh.paths == "reject":
         tree["reject"] = True
     if bearer:
         tree["bearer"] = True
+    if peer:
+        tree["peer"] = True
     if gateway is not None:
         tree["ports"] = {port: _port(mesh, gateway, port) for port in sorted({one.port for one in gateway.listeners})}
         tree["https"] = _https(gateway)

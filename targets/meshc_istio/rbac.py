@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias, assert_never
 from meshc import access, paths, regex
 from meshc.model import FieldMatch, JwtProvider, Mesh, Pattern, Source, SourceKind, ValueKind, ValueMatch
 from meshc.paths import PathPattern
+from meshc.regex.charset import complement, intersection
 
 Tree: TypeAlias = dict[str, Any]
 
@@ -14,6 +15,7 @@ METADATA: Final = "envoy.filters.http.rbac"
 """Where the filter leaves the result of shadow rules."""
 
 ANY: Final[Tree] = {"any": True}
+_AMPERSAND: Final = ord("&")
 _JWT_METADATA: Final = "envoy.filters.http.jwt_authn"
 
 
@@ -126,10 +128,7 @@ def query_regex(name: str, rest: str) -> str:
 
 def _other_field(name: str) -> str:
     """Any field but one of that name: it leaves the name at some character, ends before its end, or goes on past it."""
-    ways = [
-        f"{regex.escape(name[:index])}(?:[^&{_in_class(letter)}{'=' if index == 0 and letter != '=' else ''}][^&]*|=[^&]*)?"
-        for index, letter in enumerate(name)
-    ]
+    ways = [f"{regex.escape(name[:index])}(?:[^&{_in_class(letter)}][^&]*)?" for index, letter in enumerate(name)]
     ways.append(f"{regex.escape(name)}[^&=][^&]*")
     return f"(?:{'|'.join(ways)})"
 
@@ -140,7 +139,21 @@ def _in_class(letter: str) -> str:
 
 def _within_field(pattern: str) -> str:
     """The expression without the separator of fields: none of its characters may be an ampersand."""
-    return f"(?:{pattern})"
+    return regex.render(_without_ampersand(regex.parse(pattern)))
+
+
+def _without_ampersand(node: regex.Node) -> regex.Node:
+    match node:
+        case regex.Chars(ranges):
+            return regex.Chars(intersection(ranges, complement(((_AMPERSAND, _AMPERSAND),))))
+        case regex.Concat(parts):
+            return regex.Concat(tuple(_without_ampersand(part) for part in parts))
+        case regex.Alternation(options):
+            return regex.Alternation(tuple(_without_ampersand(option) for option in options))
+        case regex.Repeat(inner, low, high):
+            return regex.Repeat(_without_ampersand(inner), low, high)
+        case _:
+            assert_never(node)
 
 
 # --- who ------------------------------------------------------------------------------------------------------------------------

@@ -101,7 +101,7 @@ def suites() -> Iterator[Path]:
 def read(path: Path) -> Suite:
     """A case file: its mesh is an overlay on the cast, so that it says only what matters."""
     data = yaml.safe_load(path.read_text())
-    unknown = set(data) - {"about", "law", "mesh", "ops", "cases", "unsupported"}
+    unknown = set(data) - {"about", "law", "mesh", "ops", "cases", "unsupported", "ways"}
     assert not unknown, f"{path}: unknown keys {unknown}"
     name = path.relative_to(HERE / "cases").as_posix()
     sources = {"cast.yaml": (HERE / "cast.yaml").read_bytes(), "ops.yaml": (HERE / "cast.ops.yaml").read_bytes()}
@@ -117,8 +117,15 @@ def read(path: Path) -> Suite:
         ).encode()
     compiled = load_mesh(sources, "case")
     assert compiled.mesh is not None, (name, compiled.findings)
-    cases = tuple(_case(row, data.get("law", ""), name) for row in data["cases"])
+    ways = data.get("ways") or [{}]
+    cases = tuple(_case(_along(way, row), data.get("law", ""), name) for row in data["cases"] for way in ways)
     return Suite(name, path.parent.name, compiled.mesh, cases, data.get("unsupported", {}))
+
+
+def _along(way: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
+    """A row sent one way of several: what the row says of its request stands before what the way says."""
+    said = f"{row['says']} (via {way['via']})" if "via" in way else row["says"]
+    return {**row, "says": said, "send": {**way, **row["send"]}}
 
 
 def _case(row: dict[str, Any], law: str, file: str) -> Case:

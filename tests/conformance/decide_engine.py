@@ -40,14 +40,16 @@ class DecideEngine:
         permitted = tuple(answer.status for answer in decision.permitted)
         if decision.outcome is not Outcome.ROUTED:
             refused = "refused" if decision.outcome is Outcome.REFUSED else None
-            return Seen(status=decision.status, refused=refused, location=decision.location, permitted=permitted)
+            grpc = decision.grpc_status
+            return Seen(status=decision.status, refused=refused, location=decision.location, grpc=grpc, permitted=permitted)
         weights = [reached.weight for reached in decision.destinations]
         (reached,) = self.chance.choices(decision.destinations, weights)
         if reached.verdict.outcome is not Outcome.ROUTED:
-            return Seen(status=reached.verdict.status, permitted=(*permitted, reached.verdict.status))
+            return Seen(status=reached.verdict.status, grpc=reached.verdict.grpc_status, permitted=(*permitted, reached.verdict.status))
         forwarded = decision.request
-        assert forwarded is not None
         service = reached.host if reached.service is None else reached.service.name
+        if forwarded is None:  # a connection of bytes: what the backend answers, and not more, is seen
+            return Seen(status=200, service=service, version=reached.version, permitted=permitted)
         return Seen(
             status=200,
             service=service,

@@ -8,19 +8,27 @@ from tests.conformance.case import Case
 from tests.conformance.engine import Seen
 
 # What only a real engine shows.
-WIRE_ONLY = frozenset({"identity", "response", "body", "tries", "mirrored", "took"})
+WIRE_ONLY = frozenset({"identity", "response", "body", "tries", "mirrored", "took", "counts"})
+
+
+_AT_BACKEND = frozenset({"reaches", "version", "path", "method", "host", "headers", "identity"})
+CLOSED = "closed"
+"""Among the statuses of a freedom: the connection is closed without an answer."""
 
 
 def complaints(case: Case, seen: Sequence[Seen], *, wire: bool) -> list[str]:
     """What is wrong, in a sentence each; `wire` where a real engine answered."""
-    expect = {key: value for key, value in case.expect.items() if wire or key not in WIRE_ONLY}
-    if "share" in expect:
-        return _share(expect["share"], seen)
-    return [complaint for one in seen for complaint in _one(expect, one, wire=wire)][:3]
+    said = case.expect if wire or case.decided is None else case.decided
+    expect = {key: value for key, value in said.items() if wire or key not in WIRE_ONLY}
+    wrong = _share(expect.pop("share"), seen) if "share" in expect else []
+    wrong += _counts(expect.pop("counts"), seen) if "counts" in expect else []
+    return [*wrong, *(complaint for one in seen for complaint in _one(expect, one, wire=wire))][:3]
 
 
 def _one(expect: Mapping[str, Any], seen: Seen, *, wire: bool) -> list[str]:
     wrong = []
+    if isinstance(expect.get("status"), list) and seen.service is None:
+        expect = {key: value for key, value in expect.items() if key not in _AT_BACKEND}  # a freedom: it need not get there
     for key, want in expect.items():
         got = _got(key, seen)
         if not _fits(key, want, got, seen, wire=wire):
@@ -42,8 +50,12 @@ def _got(key: str, seen: Seen) -> Any:  # noqa: ANN401 - whatever the case asks 
             return dict(_joined(seen.headers))
         case "response":
             return dict(_joined(seen.response))
-        case "grpc":
-            return None
+        case "tries":
+            return len(seen.arrivals)
+        case "mirrored":
+            return [f"{one.service}@{one.version}" for one in seen.arrivals if one.service != seen.service or one.version != seen.version]
+        case "took":
+            return seen.seconds
         case _:
             return getattr(seen, key)
 
@@ -57,17 +69,25 @@ def _joined(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 def _fits(key: str, want: Any, got: Any, seen: Seen, *, wire: bool) -> bool:  # noqa: ANN401 - as above
     if key == "status":
-        allowed = want if isinstance(want, list) else [want]
+        allowed = [None if each == CLOSED else each for each in want] if isinstance(want, list) else [want]
         # A freedom: `decide` lists each permitted answer, and each must be one that the case allows.
         statuses = [got] if wire else [got, *(status for status in seen.permitted if status is not None)]
         return all(status in allowed for status in statuses) and got in allowed
     if key in ("headers", "response"):
         return all(got.get(name.lower()) == value for name, value in want.items())
+    if key == "took":
+        return bool(want[0] <= got <= want[1])
     if key == "version" and isinstance(want, list):
         return got in want
     if key == "host" and got is not None:
         return bool(got.partition(":")[0] == want)
     return bool(got == want)
+
+
+def _counts(counts: Mapping[str, int], seen: Sequence[Seen]) -> list[str]:
+    """How many answers had each status, exactly."""
+    counted = Counter(str(one.status) for one in seen)
+    return [] if counted == {str(status): number for status, number in counts.items()} else [f"expected {counts}, got {dict(counted)}"]
 
 
 def _share(share: Mapping[str, float], seen: Sequence[Seen]) -> list[str]:

@@ -13,11 +13,13 @@ import json
 import socket
 import ssl
 import sys
+import time
 from collections import Counter
 from typing import Any
 
 LIMIT = 1 << 20
 TIMEOUT = 15.0
+SWITCHED = 101
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
@@ -45,7 +47,7 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> b
 
 
 class Echo:
-    """One backend: it counts tries by `x-test-id`, and misbehaves as `x-test-do` says: `status=503,delay=200,reset,slow,first=2`."""
+    """One backend: it counts tries by `x-test-id`, and misbehaves as `x-test-do` says: `status=503,delay=200,reset,slow=200,first=2,only=v2`."""
 
     def __init__(self, name: str, version: str) -> None:
         self.name, self.version = name, version
@@ -95,11 +97,22 @@ class Echo:
             seen = {"seen": self.seen.get(asked, []), "tries": self.tries[asked]}
         elif key:
             self.seen.setdefault(key, []).append(seen)
+        if by_name.get("upgrade", "").lower() == "websocket":
+            return await self._tunnel(seen, reader, writer)
         return await self._behave(by_name.get("x-test-do", ""), seen, writer)
+
+    async def _tunnel(self, seen: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Switches protocols, tells what was seen in one line, and then echoes lines."""
+        switch = f"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: Upgrade\r\nserver: echo\r\nx-backend: {self.name}\r\n\r\n"
+        writer.write(switch.encode() + json.dumps(seen).encode() + b"\n")
+        while line := await reader.readline():
+            writer.write(line)
+            await writer.drain()
+        return False
 
     async def _behave(self, how: str, seen: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
         wish = dict(part.partition("=")[::2] for part in how.split(",") if part)
-        if "first" in wish and int(seen.get("try", 1)) > int(wish["first"]):
+        if ("first" in wish and int(seen.get("try", 1)) > int(wish["first"])) or wish.get("only", self.version) != self.version:
             wish = {}
         if "delay" in wish:
             await asyncio.sleep(int(wish["delay"]) / 1000)
@@ -109,7 +122,7 @@ class Echo:
             return False
         body = json.dumps(seen).encode()
         status = wish.get("status", "200")
-        extra = "".join(f"{name}: {value}\r\n" for name, value in (("server", "echo"), ("x-backend", self.name)))
+        extra = "".join(f"{name}: {value}\r\n" for name, value in (("server", "echo"), ("x-backend", self.name), ("x-backend-version", self.version)))
         writer.write(f"HTTP/1.1 {status} X\r\n{extra}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode())
         if "slow" in wish:
             await writer.drain()
@@ -127,8 +140,14 @@ async def ask(wish: dict[str, Any]) -> dict[str, Any]:
     Sends one request as it is written, and reads its answer.
 
     `address`, `port`, `raw` (base64 bytes of the request); `tls`: {sni, cert, key, alpn}.
-    The answer: {status, headers, body}, or {refused: why}.
+    The answer: {status, headers, body, seconds}, or {refused: why}.
     """
+    start = time.monotonic()
+    answer = await _ask(wish)
+    return {**answer, "seconds": time.monotonic() - start}
+
+
+async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
     context = _context(wish.get("tls"))
     server_name = (wish.get("tls") or {}).get("sni")
     try:
@@ -140,11 +159,24 @@ async def ask(wish: dict[str, Any]) -> dict[str, Any]:
     try:
         writer.write(base64.b64decode(wish["raw"]))
         await writer.drain()
-        return await asyncio.wait_for(_answer_of(reader, wish.get("method", "GET")), TIMEOUT)
+        answer = await asyncio.wait_for(_answer_of(reader, wish.get("method", "GET")), TIMEOUT)
+        if answer["status"] == SWITCHED:
+            answer["body"] = await asyncio.wait_for(_through_tunnel(reader, writer), TIMEOUT)
+        return answer
     except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
         return {"refused": f"answer: {type(error).__name__} {error}"}
     finally:
         writer.transport.abort()
+
+
+async def _through_tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+    """What the backend told of the upgrade, once a line has gone through the tunnel and come back."""
+    told = await reader.readline()
+    writer.write(b"over\n")
+    await writer.drain()
+    if await reader.readline() != b"over\n":
+        raise ValueError("the tunnel does not echo")
+    return told.decode()
 
 
 def _context(tls: dict[str, Any] | None) -> ssl.SSLContext | None:

@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,7 +18,7 @@ from meshc.model import Mesh
 from meshc.target import load, unsupported
 from tests import engines
 from tests.conformance.case import Send
-from tests.conformance.engine import Seen
+from tests.conformance.engine import Arrival, Seen
 from tests.conformance.istio import cast
 from tests.conformance.istio.host import unshared
 
@@ -102,19 +105,35 @@ class IstioEngine:
     def send(self, sends: Sequence[Send]) -> list[Seen]:
         """Sends all requests, grouped by the client that sends them."""
         answers: list[Seen | None] = [None] * len(sends)
+        ids = [uuid.uuid4().hex for _ in sends]
         by_client: dict[str, list[int]] = {}
         for index, send in enumerate(sends):
             by_client.setdefault(_pod_of(send), []).append(index)
         for client, indices in by_client.items():
             for start in range(0, len(indices), 64):
                 part = indices[start : start + 64]
-                wishes = [self._wish(sends[index]) for index in part]
+                wishes = [self._wish(sends[index], ids[index]) for index in part]
                 for index, answer in zip(part, self.call("ask", client=client, wishes=wishes), strict=True):
                     answers[index] = seen_of(answer)
-        return [answer for answer in answers if answer is not None]
+        seen = [answer for answer in answers if answer is not None]
+        watched = [index for index, send in enumerate(sends) if send.watch]
+        return self._with_arrivals(seen, [(index, ids[index]) for index in watched]) if watched else seen
 
-    def _wish(self, send: Send) -> dict[str, Any]:
-        headers = list(send.headers)
+    def _with_arrivals(self, seen: list[Seen], watched: list[tuple[int, str]]) -> list[Seen]:
+        """Asks every backend, past its proxy, how often and how it saw the watched requests."""
+        time.sleep(0.3)  # copies of requests travel by themselves
+        arrivals: dict[int, list[Arrival]] = {index: [] for index, _ in watched}
+        for pod in cast.PODS:
+            if pod.kind == "sidecar":
+                raws = [f"GET /.test/seen/{key} HTTP/1.1\r\nHost: test\r\n\r\n" for _, key in watched]
+                target = cast.PORTS["http"][1]
+                wishes = [{"address": "127.0.0.1", "port": target, "raw": base64.b64encode(raw.encode()).decode()} for raw in raws]
+                for (index, _), answer in zip(watched, self.call("ask", client=pod.name, wishes=wishes), strict=True):
+                    arrivals[index] += [_arrival(one) for one in json.loads(answer["body"])["seen"]]
+        return [replace(one, arrivals=tuple(arrivals.get(index, ()))) for index, one in enumerate(seen)]
+
+    def _wish(self, send: Send, key: str) -> dict[str, Any]:
+        headers = [*send.headers, *([("x-test-id", key)] if send.watch else [])]
         if send.token is not None:
             headers.append(send.token.header)
         wish: dict[str, Any] = {"raw": _raw(send, headers), "method": send.method, **self._address(send)}
@@ -157,14 +176,27 @@ def _raw(send: Send, headers: Sequence[tuple[str, str]]) -> str:
     return base64.b64encode(text).decode()
 
 
+def _arrival(seen: dict[str, Any]) -> Arrival:
+    host = next((value for name, value in seen["headers"] if name.lower() == "host"), "")
+    return Arrival(seen["service"], seen["version"], seen["line"].split(" ")[1], host)
+
+
 def seen_of(answer: dict[str, Any]) -> Seen:
     """What the wire's answer shows."""
     if "refused" in answer:
         return Seen(refused=answer["refused"])
     response = tuple((name.lower(), value) for name, value in answer["headers"])
     by_name = dict(response)
+    grpc = int(by_name["grpc-status"]) if "grpc-status" in by_name else None
     if "x-backend" not in by_name:
-        return Seen(status=answer["status"], location=by_name.get("location"), response=response, body=answer["body"])
+        return Seen(
+            status=answer["status"],
+            location=by_name.get("location"),
+            response=response,
+            body=answer["body"],
+            seconds=answer.get("seconds"),
+            grpc=grpc,
+        )
     told = json.loads(answer["body"]) if answer["body"] else {}
     headers = tuple((name.lower(), value) for name, value in told.get("headers", ()))
     line = told.get("line", "  ").split(" ")
@@ -175,10 +207,12 @@ def seen_of(answer: dict[str, Any]) -> Seen:
         status=answer["status"],
         response=response,
         service=by_name["x-backend"],
-        version=told.get("version"),
+        version=by_name.get("x-backend-version"),
         method=line[0],
         path=line[1],
         host=host,
         headers=headers,
         identity=identity,
+        seconds=answer.get("seconds"),
+        grpc=grpc,
     )

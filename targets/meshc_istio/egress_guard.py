@@ -1,0 +1,154 @@
+"""How a caller's proxy guards external services: it lets out exactly the calls that its own workload declares, and answers others 403 (L8)."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from meshc import paths
+from meshc.model import Call, Egress, Forward, Mesh, Name, Pattern, Port, Rule, Service, Source, SourceKind
+from meshc.model import Route as MeshRoute
+from meshc.paths import PathError, PathPattern
+from meshc_istio.complaints import Complain
+from meshc_istio.http_match import entries
+from meshc_istio.http_route import HttpRoute, Place, http_routes, matched
+from meshc_istio.names import route_name
+
+
+def reaches_outside(mesh: Mesh, rule: Rule) -> bool:
+    """Whether a rule forwards to an external service."""
+    return any(mesh.service_by_name[name].external for name in _destinations(rule))
+
+
+def guarded_routes(place: Place, service: Service, route: MeshRoute, rule: Rule) -> Iterator[HttpRoute]:
+    """The routes of a rule that leads out: for each declared call what it declares, then 403 for the rest of what the rule takes."""
+    outside = sorted({name for name in _destinations(rule) if place.mesh.service_by_name[name].external})
+    if not outside:
+        yield from http_routes(place, route, rule)
+        return
+    if len(set(_destinations(rule))) > 1:
+        place.complain("a rule with an external service and another one: callers' proxies guard the one and not the other", rule.origin)
+        return
+    for caller, call in callers_of(place.mesh, outside[0]):
+        narrowed = tuple(
+            both
+            for pattern in rule.matches
+            for both in _declared(place, pattern, caller, call, _called(place, service, outside[0], rule, call))
+        )
+        if narrowed:
+            yield from http_routes(place, route, rule, narrowed)
+    match = entries(place.scope, rule.matches)
+    if match:
+        yield {"name": f"{route_name(route, rule)}.undeclared", **matched(match), "directResponse": {"status": 403}}
+
+
+def callers_of(mesh: Mesh, external: Name) -> Iterator[tuple[Service, Call]]:
+    """Who declares a call of the service, with each call."""
+    for caller, call in _calls_by_service(mesh).get(external, ()):
+        yield caller, call
+
+
+def _calls_by_service(mesh: Mesh) -> dict[Name, list[tuple[Service, Call]]]:
+    found: dict[Name, list[tuple[Service, Call]]] | None = mesh.__dict__.get("_istio_calls_by_service")
+    if found is None:
+        found = {}
+        for caller in mesh.services:
+            for call in caller.calls or ():
+                if caller.has_proxy:
+                    found.setdefault(call.service, []).append((caller, call))
+        mesh.__dict__["_istio_calls_by_service"] = found
+    return found
+
+
+def answer_undeclared(place: Place, service: Service) -> Iterator[HttpRoute]:
+    """Where any host may be called, a listed service is still known to those alone that declare it: 502 for others (L8)."""
+    if place.mesh.egress is not Egress.ALLOW or not service.external:
+        return
+    known = {caller.name for caller, _ in callers_of(place.mesh, service.name)}
+    sources = tuple(Source(SourceKind.SERVICE, service.origin, name=name) for name in sorted(known))
+    if sources:
+        match = entries(place.scope, (Pattern(service.origin, sources=sources),))
+        yield {"name": "meshc.no-route", "match": match, "directResponse": {"status": 404}}
+    yield {"name": "meshc.undeclared", "directResponse": {"status": 502}}
+
+
+def complain_of_connections(mesh: Mesh, service: Service, complain: Complain) -> None:
+    """A caller's proxy knows a host on all its ports; on a port that is not HTTP nothing tells callers apart."""
+    opaque = [port for port in service.ports if not port.protocol.is_http] if service.external else []
+    declared: dict[Name, set[str]] = {}
+    for caller, call in callers_of(mesh, service.name) if opaque else ():
+        declared.setdefault(caller.name, set()).update(call.pattern.ports or ())
+    for name, ports in sorted(declared.items()):
+        for port in opaque:
+            if port.name not in ports:
+                message = f"{name} declares only other ports of {service.name}, and port {port.name} is no HTTP: its proxy can't guard it"
+                complain(f"{message}; expected a service of its own for that port", port.origin)
+
+
+def _destinations(rule: Rule) -> tuple[Name, ...]:
+    if not isinstance(rule.action, Forward):
+        return ()
+    return tuple(one.service for one in rule.action.destinations if one.weight > 0)
+
+
+def _called(place: Place, service: Service, outside: Name, rule: Rule, call: Call) -> tuple[Port, ...]:
+    """The called ports by which the rule leads to a port of the external service that the call declares."""
+    declared = call.pattern.ports
+    assert isinstance(rule.action, Forward)  # noqa: S101 - the caller looked
+    to = next(one for one in rule.action.destinations if one.service == outside and one.weight > 0)
+    if to.port is not None:
+        return place.ports if declared is None or to.port in declared else ()
+    return tuple(port for port in place.ports if declared is None or port.name in declared) if service.name == outside else place.ports
+
+
+def _declared(place: Place, pattern: Pattern, caller: Service, call: Call, called: tuple[Port, ...]) -> Iterator[Pattern]:
+    """What a match and a declared call have in common, of one caller."""
+    if not _may_call(pattern, caller):
+        return
+    source = Source(SourceKind.SERVICE, call.origin, name=caller.name)
+    ports = tuple(port.name for port in called if pattern.ports is None or port.name in pattern.ports)
+    methods = _common(pattern.methods, call.pattern.methods)
+    hosts = _common_hosts(place, pattern, call)
+    if ports == () or methods == () or hosts == ():
+        return
+    together = replace(
+        pattern,
+        sources=(source,),
+        ports=None if len(ports) == len(place.ports) else ports,
+        methods=methods,
+        hosts=hosts,
+        headers=(*pattern.headers, *(one for one in call.pattern.headers if one not in pattern.headers)),
+        query=(*pattern.query, *(one for one in call.pattern.query if one not in pattern.query)),
+    )
+    if pattern.paths is None or call.pattern.paths is None:
+        yield replace(together, paths=call.pattern.paths if pattern.paths is None else pattern.paths)
+        return
+    if met := tuple(both for one in pattern.paths for other in call.pattern.paths if (both := _met(place, one, other, call)) is not None):
+        yield replace(together, paths=met)
+
+
+def _met(place: Place, one: PathPattern, other: PathPattern, call: Call) -> PathPattern | None:
+    try:
+        return paths.intersect(one, other)
+    except PathError as error:
+        place.complain(str(error), call.origin)
+        return None
+
+
+def _common_hosts(place: Place, pattern: Pattern, call: Call) -> tuple[str, ...] | None:
+    if pattern.hosts is not None and call.pattern.hosts is not None and pattern.hosts != call.pattern.hosts:
+        place.complain("hosts on both a rule's match and the call that it serves, which Istio can't meet", call.origin)
+    return call.pattern.hosts if pattern.hosts is None else pattern.hosts
+
+
+def _common(some: tuple[str, ...] | None, others: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    if some is None or others is None:
+        return others if some is None else some
+    return tuple(one for one in some if one in others)
+
+
+def _may_call(pattern: Pattern, caller: Service) -> bool:
+    if pattern.sources is None:
+        return True
+    return any(
+        source.name == caller.name if source.kind is SourceKind.SERVICE else source.value in ("", caller.name.namespace)
+        for source in pattern.sources
+    )

@@ -1,0 +1,139 @@
+"""Where limits of rate and size stand: at services, gateways and rules, each in the proxy that the law names."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from meshc import routing
+from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Mtls, RateLimit, Route, Rule, Service
+from meshc_istio.check_point import CheckPoint, check_points
+from meshc_istio.complaints import Complain, gives_up, may_filter
+from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, insert_before_router, merge_route
+from meshc_istio.names import object_name, route_name
+from meshc_istio.objects import Object
+from meshc_istio.rate_limit import limit_filter
+from meshc_istio.versions import allows_envoy_filters
+
+Patch = dict[str, Any]
+
+_BUFFER: Final = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3."
+_RULE_BODY: Final = "meshc.body.rule"
+_NO_BODY_LIMIT: Final = 4294967295
+
+
+def limit_objects(mesh: Mesh) -> Iterator[Object]:
+    """One EnvoyFilter for each workload whose proxy limits something."""
+    if not allows_envoy_filters(mesh):
+        return
+    for point in check_points(mesh):
+        patches = [*_own(point), *_of_rules(mesh, point)]
+        if patches:
+            name = object_name(point.name, "limits")
+            yield envoy_filter(name, point.namespace, point.selector, Priority.BEFORE_ROUTER, patches, point.origin)
+
+
+def complain_of_limits(mesh: Mesh, complain: Complain) -> None:
+    """Limits that need a filter where none may be, that would be counted apart, or that no filter can tell apart."""
+    for point in check_points(mesh):
+        own = _rate_limits(point)
+        for limit in own:
+            may_filter(mesh, "rate-limits", "a rate limit", limit.origin, complain)
+            if _chains(point) > 1:
+                gives_up(mesh, "rate-limit-per-listener", "one limit over several listeners or kinds of connection", limit.origin, complain)
+        for _, rule, chains in _limiting_rules(mesh, point):
+            for limit in rule.rate_limits:
+                may_filter(mesh, "rate-limits", "a rate limit", limit.origin, complain)
+                if chains > 1:
+                    gives_up(mesh, "rate-limit-per-listener", "one limit over several listeners", limit.origin, complain)
+            if rule.max_request_body is not None:
+                may_filter(mesh, "max-request-body", "`maxRequestBody`", rule.origin, complain)
+        for one in (point.service, *(point.gateway.listeners if point.gateway is not None else ())):
+            if one is not None and one.max_request_body is not None:
+                may_filter(mesh, "max-request-body", "`maxRequestBody`", one.origin, complain)
+        for listener in _mixed_bodies(point.gateway):
+            complain("`maxRequestBody` differs between listeners of one port, which share their filters on Istio", listener.origin)
+
+
+def _rate_limits(point: CheckPoint) -> tuple[RateLimit, ...]:
+    holder = point.service if point.service is not None else point.gateway
+    return () if holder is None else holder.rate_limits
+
+
+def _own(point: CheckPoint) -> Iterator[Patch]:
+    """Limits of the service or gateway itself."""
+    gateway = point.gateway is not None
+    for number, limit in enumerate(_rate_limits(point), 1):
+        yield insert_before_router(point.context, limit_filter(f"meshc.limit.{point.filter_id}.{number}", limit, at_gateway=gateway))
+    if point.service is not None and point.service.max_request_body is not None:
+        yield insert_before_router(point.context, _body_filter("meshc.body", point.service.max_request_body))
+    for port, size in sorted(_listener_bodies(point.gateway).items()):
+        yield insert_before_router(point.context, _body_filter("meshc.body", size), port)
+
+
+def _listener_bodies(gateway: Gateway | None) -> dict[int, int]:
+    listeners = () if gateway is None else gateway.listeners
+    return {listener.port: listener.max_request_body for listener in listeners if listener.max_request_body is not None}
+
+
+def _mixed_bodies(gateway: Gateway | None) -> Iterator[Listener]:
+    for listener in () if gateway is None else gateway.listeners:
+        if gateway is not None and len({one.max_request_body for one in routing.on_port(gateway, listener.port)}) > 1:
+            yield listener
+
+
+def _body_filter(name: str, size: int) -> dict[str, Any]:
+    return {"name": name, "typed_config": {"@type": f"{_BUFFER}Buffer", "max_request_bytes": min(size, _NO_BODY_LIMIT)}}
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------------------
+
+
+def _of_rules(mesh: Mesh, point: CheckPoint) -> Iterator[Patch]:
+    """Limits of rules, in the proxy that tries them: the gateway's, or the callers'."""
+    context = point.context if point.gateway is not None else OUTBOUND
+    bodies = False
+    for route, rule, _ in _limiting_rules(mesh, point):
+        name = route_name(route, rule)
+        for number, limit in enumerate(rule.rate_limits, 1):
+            at_gateway = point.gateway is not None
+            yield insert_before_router(context, limit_filter(f"meshc.limit.{name}.{number}", limit, at_gateway=at_gateway, route=name))
+        if rule.max_request_body is not None:
+            if not bodies:
+                yield insert_before_router(context, {**_body_filter(_RULE_BODY, _NO_BODY_LIMIT), "disabled": True})
+            bodies = True
+            limit_of_route = {"buffer": {"max_request_bytes": min(rule.max_request_body, _NO_BODY_LIMIT)}}
+            yield merge_route(context, name, {_RULE_BODY: {"@type": f"{_BUFFER}BufferPerRoute", **limit_of_route}})
+
+
+def _limiting_rules(mesh: Mesh, point: CheckPoint) -> Iterator[tuple[Route, Rule, int]]:
+    """The rules with limits that the workload's proxy tries, and in how many chains of filters it tries them."""
+    for route in mesh.routes:
+        chains = _chains_of_route(mesh, point, route)
+        for rule in route.rules if chains else ():
+            if rule.rate_limits or rule.max_request_body is not None:
+                yield route, rule, chains
+
+
+def _chains_of_route(mesh: Mesh, point: CheckPoint, route: Route) -> int:
+    if point.gateway is not None:
+        if point.gateway.name not in route.gateways:
+            return 0
+        return len({_chain(listener) for listener in point.gateway.listeners if route in routing.attached(mesh, point.gateway, listener)})
+    if point.service is None or not _may_call(point.service, route):
+        return 0
+    return max(sum(port.protocol.is_http for port in mesh.service_by_name[name].ports) for name in route.services)
+
+
+def _may_call(caller: Service, route: Route) -> bool:
+    return caller.calls is None or any(call.service in route.services for call in caller.calls) if route.services else False
+
+
+def _chains(point: CheckPoint) -> int:
+    """In how many chains of filters the workload takes requests: each has its own buckets."""
+    if point.gateway is not None:
+        http = (ListenerProtocol.HTTP, ListenerProtocol.HTTPS)
+        return len({_chain(listener) for listener in point.gateway.listeners if listener.protocol in http})
+    return sum(2 if port.mtls is Mtls.PERMISSIVE else 1 for port in point.ports if port.protocol.is_http)
+
+
+def _chain(listener: Listener) -> tuple[int, str]:
+    return (listener.port, listener.name if listener.tls is not None else "")

@@ -1,0 +1,77 @@
+"""What a workload's proxy knows: exactly the services that its workload may call, and where all else goes (L8)."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from meshc import routing
+from meshc.model import Egress, Mesh, Name, Service
+from meshc_istio.complaints import Complain, gives_up
+from meshc_istio.destination_rule import NO_LIMIT
+from meshc_istio.names import fqdn
+from meshc_istio.objects import NETWORKING, Object, Wave
+
+_NOTHING: Final = "~/*"
+_UNLIMITED: Final = {
+    "tcp": {"maxConnections": NO_LIMIT},
+    "http": {"http1MaxPendingRequests": NO_LIMIT, "http2MaxRequests": NO_LIMIT},
+}
+
+
+def sidecars(mesh: Mesh, complain: Complain) -> Iterator[Object]:
+    """One Sidecar for each service with a proxy."""
+    internal = tuple(service for service in mesh.services if not service.external)
+    all_internal = _hosts(mesh, internal)
+    for service in internal:
+        if service.has_proxy:
+            yield _sidecar(mesh, service, _egress(mesh, service, all_internal, complain))
+
+
+def _sidecar(mesh: Mesh, service: Service, hosts: list[str]) -> Object:
+    spec: dict[str, Any] = {
+        "workloadSelector": {"labels": dict(service.selector)},
+        "egress": [{"hosts": hosts or [_NOTHING]}],
+        "outboundTrafficPolicy": {"mode": "ALLOW_ANY" if mesh.egress is Egress.ALLOW else "REGISTRY_ONLY"},
+        # Limits of a DestinationRule are each caller's; without this they would hold once more for all callers together.
+        "inboundConnectionPool": _UNLIMITED,
+    }
+    return Object(NETWORKING, "Sidecar", service.name.name, service.name.namespace, spec, service.origin, Wave.SIDECARS)
+
+
+def _egress(mesh: Mesh, service: Service, all_internal: list[str], complain: Complain) -> list[str]:
+    open_ended = mesh.egress is Egress.ALLOW
+    if service.calls is None:
+        return sorted({*all_internal, *(_externals(mesh) if open_ended else ())}) if open_ended else all_internal
+    called = sorted({call.service for call in service.calls})
+    if not open_ended:
+        return _hosts(mesh, tuple(mesh.service_by_name[name] for name in called))
+    _complain_of_unguarded(mesh, service, called, complain)
+    # Listed services outside are told to every proxy, so that it guards them: what it does not know it lets pass.
+    return sorted({*_hosts(mesh, tuple(mesh.service_by_name[name] for name in called)), *_externals(mesh)})
+
+
+def _complain_of_unguarded(mesh: Mesh, service: Service, called: list[Name], complain: Complain) -> None:
+    missing = next((other for other in mesh.services if not other.external and other.name not in called and other is not service), None)
+    if missing is not None:
+        message = (
+            f"with `egress: allow` a call of {service.name} to {missing.name}, which it does not declare, leaves its proxy like any other"
+        )
+        gives_up(mesh, "undeclared-internal-egress", message, service.origin, complain)
+
+
+def _hosts(mesh: Mesh, services: tuple[Service, ...]) -> list[str]:
+    return sorted({f"{service.name.namespace}/{host}" for service in services for host in _names(mesh, service)})
+
+
+def _names(mesh: Mesh, service: Service) -> tuple[str, ...]:
+    if service.external:
+        return service.hosts
+    full = fqdn(mesh, service.name)
+    return (full, *(host for host in routing.service_hosts(mesh, service)[3:] if host != full))
+
+
+def _externals(mesh: Mesh) -> list[str]:
+    found: list[str] | None = mesh.__dict__.get("_istio_externals")
+    if found is None:
+        found = _hosts(mesh, tuple(service for service in mesh.services if service.external))
+        mesh.__dict__["_istio_externals"] = found
+    return found

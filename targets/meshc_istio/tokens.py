@@ -1,0 +1,84 @@
+"""When a refusal is 401 instead of 403: bad tokens, and requests that nothing but a missing token refuses (L9)."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from meshc.access import Grant
+from meshc.model import JwtProvider, Pattern
+from meshc_istio import rbac
+from meshc_istio.authorization_policy import DENY_NAME, policy_name
+from meshc_istio.check_point import CheckPoint
+from meshc_istio.normalize_lua import RESTORE, lua_filter
+
+_CEL: Final = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
+
+
+def token_filters(point: CheckPoint) -> list[dict[str, Any]]:
+    """The filters that stand between tokens and policies, in order: what `unauthenticated` reads, and the header given back."""
+    shadows = [
+        rbac.shadow_filter(f"meshc.token.{number}.{what}", _prefix(point, number, what), policies)
+        for number, provider in enumerate(point.providers)
+        for what, policies in _policies(point, provider)
+    ]
+    return [lua_filter("meshc.restore", RESTORE), *shadows]
+
+
+def local_replies(point: CheckPoint) -> dict[str, Any]:
+    """Settings of the connection manager that answer 401 where the law does."""
+    mapper = {
+        "filter": {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": _expression(point)}},
+        "status_code": 401,
+        "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}, "append_action": "ADD_IF_ABSENT"}],
+    }
+    return {"local_reply_config": {"mappers": [mapper]}}
+
+
+def _expression(point: CheckPoint) -> dict[str, Any]:
+    details = "response.code_details"
+    refused = f"{details}.startsWith('rbac_access_denied') && !{details}.contains('-policy[{policy_name(point, DENY_NAME)}]')"
+    saved = " || ".join(_saved(point))
+    return {"@type": _CEL, "expression": f"{details}.startsWith('jwt_authn_access_denied') || ({refused} && ({saved}))"}
+
+
+def _saved(point: CheckPoint) -> Iterator[str]:
+    """For each provider: a token of it would let the request pass."""
+    for number, provider in enumerate(point.providers):
+        bits = {what: _bit(point, number, what) for what, _ in _policies(point, provider)}
+        yield f"({bits['would']} == 'allowed'" + (f" && {bits['other']} != 'allowed')" if "other" in bits else ")")
+
+
+def _bit(point: CheckPoint, number: int, what: str) -> str:
+    return f"metadata.filter_metadata['{rbac.METADATA}']['{_prefix(point, number, what)}shadow_engine_result']"
+
+
+def _prefix(point: CheckPoint, number: int, what: str) -> str:
+    return f"meshc_{point.filter_id}_{what}_{number}_"
+
+
+def _policies(point: CheckPoint, provider: JwtProvider) -> Iterator[tuple[str, dict[str, Any]]]:
+    """`would`: without a token of the provider, and let in if it had one. `other`: another provider's token is required too."""
+    checks = point.checks
+    lacking = {"not_id": rbac.holds_token_of(provider)}
+    demanding = [grant for grant in checks.require if _asks_for(grant, provider)]
+    admitting = [grant for grant in checks.allow if grant.pattern.jwt is None or _asks_for(grant, provider)]
+    yield "would", _numbered(point, demanding if checks.open else admitting, [lacking])
+    others = [grant for grant in checks.require if not _asks_for(grant, provider)]
+    if others:
+        yield "other", _numbered(point, others, [])
+
+
+def _asks_for(grant: Grant, provider: JwtProvider) -> bool:
+    return grant.pattern.jwt is not None and grant.pattern.jwt.provider == provider.name
+
+
+def _numbered(point: CheckPoint, grants: list[Grant], more: list[dict[str, Any]]) -> dict[str, Any]:
+    concerned = [grant for grant in grants if point.target_ports(grant.pattern.ports, http=True)]
+    return {f"{number:04d}": _selecting(point, grant, more) for number, grant in enumerate(concerned)}
+
+
+def _selecting(point: CheckPoint, grant: Grant, more: list[dict[str, Any]]) -> dict[str, Any]:
+    """All keys of an entry but its token."""
+    patterns: tuple[Pattern, ...] = (grant.pattern, *grant.also)
+    ports = point.target_ports(grant.pattern.ports, http=True)
+    asked = [permission for pattern in patterns for permission in rbac.permissions(pattern, ports if pattern is grant.pattern else ())]
+    return rbac.policy(asked, [*rbac.principals(point.mesh, grant.pattern.sources), *more])
