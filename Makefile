@@ -69,6 +69,7 @@ golden: .venv/.meshc
 docs: .venv/.dev
 	$(MESHC) schema -o schemas
 	@if [ -f docs/generate.py ]; then set -x; $(BIN)/python docs/generate.py; fi
+	$(BIN)/python -m tests.console
 
 bench: .venv/.dev
 	@for script in benchmarks/*.py; do \

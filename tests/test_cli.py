@@ -167,17 +167,24 @@ def test_a_reader_that_leaves(tmp_path: Path) -> None:
 
 def test_a_narrow_encoding(tmp_path: Path) -> None:
     """A terminal that can't show a character gets an escape, not a traceback."""
-    mesh = mesh_folder(tmp_path, MESH.replace("name: shop,", "name: shop, gruß: ☃,"))
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    mesh = mesh_folder(tmp_path, MESH.replace("name: shop,", "name: shop, snow-☃: 1,"))
+    environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
     done = subprocess.run([sys.executable, "-c", RUN, "lint", str(mesh)], capture_output=True, env=environment, check=False)
     assert (1, b"") == (done.returncode, done.stderr)
-    assert rb"gru\xdf" in done.stdout
+    assert rb"snow-\u2603" in done.stdout
 
 
 def test_runs_as_a_module() -> None:
     """`python -m meshc` is the same program."""
     done = subprocess.run([sys.executable, "-m", "meshc", "--version"], capture_output=True, text=True, check=True)
     assert f"meshc {__version__}\n" == done.stdout
+
+
+def test_completes_commands() -> None:
+    """A shell that asks for words that begin with `l` is told of `lint`."""
+    environment = {**os.environ, "_MESHC_COMPLETE": "bash_complete", "COMP_WORDS": "meshc l", "COMP_CWORD": "1"}
+    done = subprocess.run([sys.executable, "-c", RUN], capture_output=True, text=True, env=environment, check=True)
+    assert ["plain,lint"] == done.stdout.split()
 
 
 def test_interrupt_of_the_process(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ EXAMPLES = """\
 Examples:
   meshc build                             for mesh.targets, into ./out
   meshc build shop --target istio -o deploy --env prod
-  meshc build --check                     is what was committed what the mesh says?
+  meshc build --check                     is the committed output up to date?
   meshc build -o - | kubectl apply --server-side -f -
   kubectl apply --server-side -k out/istio
 

@@ -8,7 +8,8 @@ from meshc.diagnostics import Finding
 from meshc.features import Feature
 from meshc.model import Mesh
 from meshc.target import File
-from meshc_istio import complaints, control_plane, versions
+from meshc_istio import approximations, complaints, control_plane, security, versions
+from meshc_istio.answers import answer_filters
 from meshc_istio.certificate import certificates
 from meshc_istio.complaints import Complain
 from meshc_istio.destination_rule import destination_rules
@@ -21,13 +22,6 @@ from meshc_istio.telemetry import telemetry
 from meshc_istio.virtual_service import virtual_services
 from meshc_istio.workloads import workload_findings
 from meshc_istio.yaml import dump
-
-try:
-    from meshc_istio import security
-except ImportError:
-    from types import SimpleNamespace
-
-    security = SimpleNamespace(SECURITY_FEATURES=frozenset(), security_findings=lambda mesh: (), security_objects=lambda mesh: ())  # type: ignore
 
 __all__ = ["IstioTarget", "target"]
 
@@ -71,6 +65,9 @@ TRAFFIC_FEATURES: Final = frozenset(
     }
 )
 
+ACCEPTABLE: Final = {**versions.APPROXIMATIONS, **approximations.ACCEPTABLE}
+"""Every legal name of `mesh.targets.istio.accept`, and what it gives up."""
+
 
 class IstioTarget:
     """The target as core sees it."""
@@ -81,7 +78,7 @@ class IstioTarget:
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
         """What the mesh asks for and Istio can't do exactly."""
-        found = [*versions.option_findings(mesh), *workload_findings(mesh), *security.security_findings(mesh)]
+        found = [*versions.option_findings(mesh, ACCEPTABLE), *workload_findings(mesh), *security.security_findings(mesh)]
         for _ in traffic_objects(mesh, complaints.into(found)):
             pass
         return list(dict.fromkeys(found))
@@ -100,7 +97,7 @@ class IstioTarget:
         return [*control_plane.needs(mesh), *self._accepted(mesh)]
 
     def _accepted(self, mesh: Mesh) -> Iterator[str]:
-        for name, what in sorted(versions.APPROXIMATIONS.items()):
+        for name, what in sorted(ACCEPTABLE.items()):
             if versions.accepts(mesh, name):
                 yield f"accepted approximation {name}: {what}"
 
@@ -114,6 +111,7 @@ def traffic_objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:
     yield from gateways(mesh)
     yield from virtual_services(mesh, complain)
     yield from telemetry(mesh, complain)
+    yield from answer_filters(mesh, complain)
 
 
 target: Final = IstioTarget()

@@ -51,7 +51,7 @@ class CheckPoint:
         if self.gateway is not None:
             return self.http_ports if http else tuple(sorted({*self.http_ports, *self.other_ports}))
         chosen = (port for port in self.ports if (names is None or port.name in names) and (port.protocol.is_http or not http))
-        return tuple(sorted({port.target_port for port in chosen}))
+        return tuple(sorted({number for port in chosen for number in listens(self.service, port)}))
 
     @property
     def filter_id(self) -> str:
@@ -76,8 +76,8 @@ def of_service(mesh: Mesh, service: Service) -> CheckPoint:
         namespace=service.name.namespace,
         selector=service.selector,
         context=INBOUND,
-        http_ports=tuple(sorted({port.target_port for port in service.ports if port.protocol.is_http})),
-        other_ports=tuple(sorted({port.target_port for port in service.ports if not port.protocol.is_http})),
+        http_ports=tuple(sorted({number for port in service.ports if port.protocol.is_http for number in listens(service, port)})),
+        other_ports=tuple(sorted({number for port in service.ports if not port.protocol.is_http for number in listens(service, port)})),
         ports=service.ports,
         checks=access.checks(mesh, service),
         origin=service.origin,
@@ -101,6 +101,12 @@ def of_gateway(mesh: Mesh, gateway: Gateway) -> CheckPoint:
         origin=gateway.origin,
         gateway=gateway,
     )
+
+
+def listens(service: Service | None, port: Port) -> frozenset[int]:
+    """Where a service's workloads listen for a port: an endpoint given by hand may say another number than the port's target."""
+    endpoints = service.endpoints if service is not None else None
+    return frozenset(port.target_port if one.port is None else one.port for one in endpoints or ()) or frozenset({port.target_port})
 
 
 def takes_plaintext(service: Service) -> bool:

@@ -78,7 +78,9 @@ class Conditions:
         """What a policy can say of an entry, and the `when` conditions for the rest."""
         plain, rest = split(grant.pattern)
         needed = [*([rest] if rest is not None else []), *grant.also]
-        return plain, [{"key": f"experimental.{rbac.METADATA}[{self._prefix(one)}shadow_engine_result]", "values": ["allowed"]} for one in needed]
+        return plain, [
+            {"key": f"experimental.{rbac.METADATA}[{self._prefix(one)}shadow_engine_result]", "values": ["allowed"]} for one in needed
+        ]
 
     def filters(self) -> list[dict[str, Any]]:
         """The filters that set the bits."""

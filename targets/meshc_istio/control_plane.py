@@ -35,7 +35,7 @@ def values(mesh: Mesh) -> dict[str, Any]:
 def needs(mesh: Mesh) -> Iterator[str]:
     """What a person has to see to, a line each."""
     yield f"for Istio {version_of(mesh)}; apply with `kubectl apply -k` or point Argo CD or Flux at the folder"
-    yield f"{VALUES}: settings of the control plane (Helm chart istiod) that the laws rely on; no manifest, not listed in kustomization.yaml"
+    yield f"{VALUES}: settings of the control plane (Helm chart istiod) that the laws rely on; no manifest, so kustomization.yaml omits it"
     yield "every Service names its ports' protocols (`appProtocol` or the port's name), as the mesh says them"
     telemetry = mesh.telemetry
     if telemetry is not None and telemetry.metrics == "prometheus":

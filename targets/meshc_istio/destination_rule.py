@@ -49,13 +49,13 @@ def _pool(service: Service) -> dict[str, Any]:
     idle = {"idleTimeout": duration(service.idle_timeout_ms)} if service.idle_timeout_ms else {}
     return {
         "tcp": {
-            "maxConnections": _limit(limits and limits.max_connections),
+            "maxConnections": _limit(None if limits is None else limits.max_connections),
             "connectTimeout": duration(service.connect_timeout_ms),
             **idle,
         },
         "http": {
-            "http1MaxPendingRequests": _limit(limits and limits.max_pending_requests),
-            "http2MaxRequests": _limit(limits and limits.max_parallel_requests),
+            "http1MaxPendingRequests": _limit(None if limits is None else limits.max_pending_requests),
+            "http2MaxRequests": _limit(None if limits is None else limits.max_parallel_requests),
             "maxRetries": NO_LIMIT,
             "h2UpgradePolicy": "DO_NOT_UPGRADE",
             **idle,

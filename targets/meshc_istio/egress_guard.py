@@ -1,4 +1,4 @@
-"""How a caller's proxy guards external services: it lets out exactly the calls that its own workload declares, and answers others 403 (L8)."""
+"""How a caller's proxy guards external services: it lets out what its own workload declares, and answers 403 else (L8)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,8 +21,9 @@ def reaches_outside(mesh: Mesh, rule: Rule) -> bool:
 def guarded_routes(place: Place, service: Service, route: MeshRoute, rule: Rule) -> Iterator[HttpRoute]:
     """The routes of a rule that leads out: for each declared call what it declares, then 403 for the rest of what the rule takes."""
     outside = sorted({name for name in _destinations(rule) if place.mesh.service_by_name[name].external})
-    if not outside:
-        yield from http_routes(place, route, rule)
+    asked = _of_those_that_know(place.mesh, service, rule.matches)
+    if not outside or not asked:
+        yield from http_routes(place, route, rule, asked) if asked else ()
         return
     if len(set(_destinations(rule))) > 1:
         place.complain("a rule with an external service and another one: callers' proxies guard the one and not the other", rule.origin)
@@ -35,15 +36,14 @@ def guarded_routes(place: Place, service: Service, route: MeshRoute, rule: Rule)
         )
         if narrowed:
             yield from http_routes(place, route, rule, narrowed)
-    match = entries(place.scope, rule.matches)
+    match = entries(place.scope, asked)
     if match:
         yield {"name": f"{route_name(route, rule)}.undeclared", **matched(match), "directResponse": {"status": 403}}
 
 
 def callers_of(mesh: Mesh, external: Name) -> Iterator[tuple[Service, Call]]:
     """Who declares a call of the service, with each call."""
-    for caller, call in _calls_by_service(mesh).get(external, ()):
-        yield caller, call
+    yield from _calls_by_service(mesh).get(external, ())
 
 
 def _calls_by_service(mesh: Mesh) -> dict[Name, list[tuple[Service, Call]]]:
@@ -62,12 +62,25 @@ def answer_undeclared(place: Place, service: Service) -> Iterator[HttpRoute]:
     """Where any host may be called, a listed service is still known to those alone that declare it: 502 for others (L8)."""
     if place.mesh.egress is not Egress.ALLOW or not service.external:
         return
-    known = {caller.name for caller, _ in callers_of(place.mesh, service.name)}
-    sources = tuple(Source(SourceKind.SERVICE, service.origin, name=name) for name in sorted(known))
-    if sources:
-        match = entries(place.scope, (Pattern(service.origin, sources=sources),))
-        yield {"name": "meshc.no-route", "match": match, "directResponse": {"status": 404}}
+    asked = _of_those_that_know(place.mesh, service, (Pattern(service.origin),))
+    if asked:
+        yield {"name": "meshc.no-route", "match": entries(place.scope, asked), "directResponse": {"status": 404}}
     yield {"name": "meshc.undeclared", "directResponse": {"status": 502}}
+
+
+def _of_those_that_know(mesh: Mesh, service: Service, patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
+    """Of what the patterns take, what callers send whose calls name the service; elsewhere the others' proxies never see its rules."""
+    if mesh.egress is not Egress.ALLOW or not service.external:
+        return patterns
+    callers = {caller.name: caller for caller, _ in callers_of(mesh, service.name)}
+    found = []
+    for pattern in patterns:
+        known = tuple(
+            Source(SourceKind.SERVICE, pattern.origin, name=name) for name, one in sorted(callers.items()) if _may_call(pattern, one)
+        )
+        if known:
+            found.append(replace(pattern, sources=known))
+    return tuple(found)
 
 
 def complain_of_connections(mesh: Mesh, service: Service, complain: Complain) -> None:

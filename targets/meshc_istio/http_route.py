@@ -40,7 +40,7 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the rule is tried: the scheme and port of a Location, the one host it is for, if it is one, and the ports that can be called."""
+    """Where the rule is tried: scheme and port of a Location, the one host it is for, if it is one, and the ports that can be called."""
 
     mesh: Mesh
     scheme: str
@@ -139,7 +139,7 @@ def _prefix_of(rule: Rule) -> str | None:
 
 
 def _by_port(place: Place, rule: Rule, patterns: tuple[Pattern, ...]) -> Iterator[tuple[tuple[Pattern, ...], Port | None]]:
-    """A destination without a port is the port that was called, and so is that of a Location; Istio can't say so but by one route a port."""
+    """A destination without a port is the port that was called, and so is a Location's; Istio can say so only by one route a port."""
     if len(place.ports) <= 1 or not _cares_for_port(rule):
         yield patterns, place.ports[0] if place.ports else None
         return

@@ -1,10 +1,11 @@
 """Where limits of rate and size stand: at services, gateways and rules, each in the proxy that the law names."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from meshc import routing
 from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Mtls, RateLimit, Route, Rule, Service
+from meshc_istio.body_limit import body_filters, route_buffer, rule_body_filters
 from meshc_istio.check_point import CheckPoint, check_points
 from meshc_istio.complaints import Complain, gives_up, may_filter
 from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, insert_before_router, merge_route
@@ -14,10 +15,6 @@ from meshc_istio.rate_limit import limit_filter
 from meshc_istio.versions import allows_envoy_filters
 
 Patch = dict[str, Any]
-
-_BUFFER: Final = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3."
-_RULE_BODY: Final = "meshc.body.rule"
-_NO_BODY_LIMIT: Final = 4294967295
 
 
 def limit_objects(mesh: Mesh) -> Iterator[Object]:
@@ -64,9 +61,11 @@ def _own(point: CheckPoint) -> Iterator[Patch]:
     for number, limit in enumerate(_rate_limits(point), 1):
         yield insert_before_router(point.context, limit_filter(f"meshc.limit.{point.filter_id}.{number}", limit, at_gateway=gateway))
     if point.service is not None and point.service.max_request_body is not None:
-        yield insert_before_router(point.context, _body_filter("meshc.body", point.service.max_request_body))
+        for one in body_filters(point.service.max_request_body):
+            yield insert_before_router(point.context, one)
     for port, size in sorted(_listener_bodies(point.gateway).items()):
-        yield insert_before_router(point.context, _body_filter("meshc.body", size), port)
+        for one in body_filters(size):
+            yield insert_before_router(point.context, one, port)
 
 
 def _listener_bodies(gateway: Gateway | None) -> dict[int, int]:
@@ -80,47 +79,45 @@ def _mixed_bodies(gateway: Gateway | None) -> Iterator[Listener]:
             yield listener
 
 
-def _body_filter(name: str, size: int) -> dict[str, Any]:
-    return {"name": name, "typed_config": {"@type": f"{_BUFFER}Buffer", "max_request_bytes": min(size, _NO_BODY_LIMIT)}}
-
-
 # --- rules ----------------------------------------------------------------------------------------------------------------------
 
 
 def _of_rules(mesh: Mesh, point: CheckPoint) -> Iterator[Patch]:
     """Limits of rules, in the proxy that tries them: the gateway's, or the callers'."""
     context = point.context if point.gateway is not None else OUTBOUND
-    bodies = False
+    sizes: dict[str, int] = {}
     for route, rule, _ in _limiting_rules(mesh, point):
         name = route_name(route, rule)
         for number, limit in enumerate(rule.rate_limits, 1):
             at_gateway = point.gateway is not None
             yield insert_before_router(context, limit_filter(f"meshc.limit.{name}.{number}", limit, at_gateway=at_gateway, route=name))
         if rule.max_request_body is not None:
-            if not bodies:
-                yield insert_before_router(context, {**_body_filter(_RULE_BODY, _NO_BODY_LIMIT), "disabled": True})
-            bodies = True
-            limit_of_route = {"buffer": {"max_request_bytes": min(rule.max_request_body, _NO_BODY_LIMIT)}}
-            yield merge_route(context, name, {_RULE_BODY: {"@type": f"{_BUFFER}BufferPerRoute", **limit_of_route}})
+            sizes[name] = rule.max_request_body
+    for one in rule_body_filters(sizes) if sizes else ():
+        yield insert_before_router(context, one)
+    for name, size in sizes.items():
+        yield merge_route(context, name, route_buffer(size))
 
 
 def _limiting_rules(mesh: Mesh, point: CheckPoint) -> Iterator[tuple[Route, Rule, int]]:
     """The rules with limits that the workload's proxy tries, and in how many chains of filters it tries them."""
     for route in mesh.routes:
-        chains = _chains_of_route(mesh, point, route)
-        for rule in route.rules if chains else ():
+        for rule in route.rules:
             if rule.rate_limits or rule.max_request_body is not None:
-                yield route, rule, chains
+                chains = _chains_of_rule(mesh, point, route, rule)
+                if chains:
+                    yield route, rule, chains
 
 
-def _chains_of_route(mesh: Mesh, point: CheckPoint, route: Route) -> int:
+def _chains_of_rule(mesh: Mesh, point: CheckPoint, route: Route, rule: Rule) -> int:
     if point.gateway is not None:
         if point.gateway.name not in route.gateways:
             return 0
         return len({_chain(listener) for listener in point.gateway.listeners if route in routing.attached(mesh, point.gateway, listener)})
     if point.service is None or not _may_call(point.service, route):
         return 0
-    return max(sum(port.protocol.is_http for port in mesh.service_by_name[name].ports) for name in route.services)
+    called = (port for name in route.services for port in mesh.service_by_name[name].ports if port.protocol.is_http)
+    return len({port.port for port in called if any(match.ports is None or port.name in match.ports for match in rule.matches)})
 
 
 def _may_call(caller: Service, route: Route) -> bool:

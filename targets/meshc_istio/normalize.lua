@@ -153,7 +153,7 @@ end
 local function at_listener(handle, host, method, path, target)
   local info = handle:streamInfo()
   local port = S.ports[tonumber(info:downstreamLocalAddress():match(":(%d+)$"))]
-  if handle:connection():ssl() ~= nil then
+  if info:downstreamSslConnection() ~= nil then
     local mine = port and owner(port.tls, host)
     if not mine or mine ~= owner(port.tls, info:requestedServerName():lower()) then
       answer(handle, "421")

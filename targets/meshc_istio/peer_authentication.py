@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Final
 
 from meshc.model import Mesh, Mtls, Service
+from meshc_istio.check_point import listens
 from meshc_istio.names import object_name
 from meshc_istio.objects import SECURITY, Object, Wave
 
@@ -12,7 +13,7 @@ _MODE: Final = {Mtls.STRICT: "STRICT", Mtls.PERMISSIVE: "PERMISSIVE", Mtls.DISAB
 
 def peer_authentication(mesh: Mesh, service: Service) -> Object:
     """The PeerAuthentication of a service's workload; ports that differ from most are named by target port."""
-    modes = {port.target_port: port.mtls for port in service.ports}
+    modes = {number: port.mtls for port in service.ports for number in listens(service, port)}
     (usual, _), *_ = Counter(modes.values()).most_common() or [(mesh.mtls, 0)]
     usual = mesh.mtls if mesh.mtls in modes.values() else usual
     spec = {"selector": {"matchLabels": dict(sorted(service.selector))}, "mtls": {"mode": _MODE[usual]}}
@@ -20,5 +21,3 @@ def peer_authentication(mesh: Mesh, service: Service) -> Object:
     if other:
         spec["portLevelMtls"] = other
     return Object(SECURITY, "PeerAuthentication", object_name(service.name.name), service.name.namespace, spec, service.origin, Wave.DENY)
-
-

@@ -69,5 +69,7 @@ def _keys(limit: RateLimit, *, at_gateway: bool) -> list[tuple[list[dict[str, An
             name = limit.header or ""
             there = {"request_headers": {"header_name": name, "descriptor_key": "value"}}
             headers = [{"name": name, "present_match": True}]
-            absent = {"header_value_match": {"descriptor_key": "absent", "descriptor_value": "yes", "expect_match": False, "headers": headers}}
+            absent = {
+                "header_value_match": {"descriptor_key": "absent", "descriptor_value": "yes", "expect_match": False, "headers": headers}
+            }
             return [([there], [{"key": "value"}]), ([absent], [{"key": "absent", "value": "yes"}])]

@@ -74,7 +74,9 @@ def _normalize(point: CheckPoint) -> Object:
     """What stands before everything, at every way into and out of the workload."""
     mesh = point.mesh
     patches = [merge_connection_manager(point.context, _connection_settings(point))]
-    patches.append(insert_first(point.context, normalize_filter(mesh, bearer=bool(point.providers), peer=_needs_peer(point), gateway=point.gateway)))
+    patches.append(
+        insert_first(point.context, normalize_filter(mesh, bearer=bool(point.providers), peer=_needs_peer(point), gateway=point.gateway))
+    )
     if point.context == INBOUND:
         patches.append(merge_connection_manager(OUTBOUND, _HEADERS))
         patches.append(insert_first(OUTBOUND, normalize_filter(mesh, bearer=False, peer=False)))

@@ -166,12 +166,20 @@ def _cluster(host: str, port: int) -> dict[str, Any]:
 
 
 def collector(mesh: Mesh, otlp: str) -> tuple[str, int]:
-    """Where traces go: a name without dots is a service of the mesh's own namespace, `name.namespace` one of another."""
+    """Where traces go: a name without dots is a service beside the mesh's own file."""
     host, _, port = otlp.rpartition(":")
     parts = host.split(".")
     if len(parts) == 1:
-        host = f"{host}.{mesh.namespace}.svc.{mesh.cluster_domain}"
+        host = f"{host}.{_namespace(mesh)}.svc.{mesh.cluster_domain}"
     return host, int(port)
+
+
+def _namespace(mesh: Mesh) -> str:
+    """The namespace of the file that says `mesh:`: everything else in that file lies in it."""
+    places = [(service.name, service.origin) for service in mesh.services]
+    places += [(gateway.name, gateway.origin) for gateway in mesh.gateways]
+    places += [(route.name, route.origin) for route in mesh.routes]
+    return next((name.namespace for name, origin in places if origin.file == mesh.origin.file), mesh.namespace)
 
 
 def _complain_of_collector(mesh: Mesh, otlp: str, said: Telemetry, complain: Complain) -> None:

@@ -62,7 +62,8 @@ def _pinned(mesh: Mesh, gateway: Gateway, listener: Listener, complain: Complain
             for match in rule.matches:
                 if match.headers or match.query or any(path.regex is not None for path in match.paths or ()):
                     complain(
-                        "a rule pinned to a listener with `redirectToHttps` may match only by plain paths and methods on Istio", match.origin
+                        "a rule pinned to a listener with `redirectToHttps` may match only by plain paths and methods on Istio",
+                        match.origin,
                     )
 
 
@@ -75,7 +76,9 @@ def _entry(point: CheckPoint, grant: Grant, complain: Complain) -> None:
     for source in grant.pattern.sources or ():
         foreign = source.kind is SourceKind.IDENTITY and source.value.startswith(f"spiffe://{_DEFAULT_DOMAIN}/")
         if foreign and point.mesh.trust_domain != _DEFAULT_DOMAIN:
-            complain(f"identity `{source.value}`: Istio reads `{_DEFAULT_DOMAIN}` in a policy as the mesh's own trust domain", source.origin)
+            complain(
+                f"identity `{source.value}`: Istio reads `{_DEFAULT_DOMAIN}` in a policy as the mesh's own trust domain", source.origin
+            )
 
 
 def _needs_bits(point: CheckPoint, grant: Grant, rest: Pattern, complain: Complain) -> None:

@@ -1,10 +1,10 @@
 """What which version of Istio can do: the versions that are accepted, and the first one that has a capability."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from meshc.diagnostics import Finding
+from meshc.diagnostics import Finding, Origin
 from meshc.model import Mesh, TargetOptions
 
 DEFAULT: Final = "1.31"
@@ -22,6 +22,7 @@ APPROXIMATIONS: Final[dict[str, str]] = {
     " like a call to any other host, and the service itself refuses it",
     "telemetry": "no EnvoyFilter sets access logs or tracing: what the control plane's own settings say holds",
     "max-request-body": "no EnvoyFilter limits the size of requests",
+    "redirect-port": "a Location keeps the port that the client wrote into the Host where the listener's is the default one",
     "server-header": "the header `server` of an answer cannot be removed or set",
 }
 """The legal names of `mesh.targets.istio.accept` of this half of the target, and what each gives up."""
@@ -56,17 +57,17 @@ def accepts(mesh: Mesh, name: str) -> bool:
     return options is not None and name in options.accept
 
 
-def option_findings(mesh: Mesh) -> Iterator[Finding]:
+def option_findings(mesh: Mesh, acceptable: Iterable[str]) -> Iterator[Finding]:
     """What is wrong with `mesh.targets.istio` itself."""
     options = options_of(mesh)
     if options is None:
         return
     for name, _ in options.options:
         if name not in OPTIONS:
-            near = get_close_matches(name, OPTIONS, 1)
-            hint = f"did you mean `{near[0]}`?" if near else None
-            expected = ", ".join(OPTIONS)
-            yield Finding("MC505", f"target istio has no option `{name}`; expected one of {expected}", options.origin.at(name), help=hint)
+            yield _unknown("MC505", "option", name, OPTIONS, options.origin.at(name))
+    for name in options.accept:
+        if name not in (known := sorted(acceptable)):
+            yield _unknown("MC506", "approximation", name, known, options.origin.at("accept"))
     said = options.option("envoyFilters")
     if said not in (None, "allow", "forbid"):
         yield Finding("MC505", f"`envoyFilters` is {said!r}; expected `allow` or `forbid`", options.origin.at("envoyFilters"))
@@ -77,6 +78,12 @@ def option_findings(mesh: Mesh) -> Iterator[Finding]:
             options.origin.at("version"),
             notes=("proxies older than 1.30 do not match repeated header lines one by one, which the language demands",),
         )
+
+
+def _unknown(code: str, kind: str, name: str, known: Sequence[str], origin: Origin) -> Finding:
+    near = get_close_matches(name, known, 1)
+    hint = f"did you mean `{near[0]}`?" if near else None
+    return Finding(code, f"target istio has no {kind} `{name}`; expected one of {', '.join(known)}", origin, help=hint)
 
 
 def _order(version: str) -> tuple[int, ...]:

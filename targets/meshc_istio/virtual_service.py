@@ -13,7 +13,6 @@ from meshc.model import (
     ListenerProtocol,
     Mesh,
     Pattern,
-    Port,
     Protocol,
     Retries,
     Route,

@@ -7,13 +7,30 @@ from typing import Any
 
 import yaml
 
-from meshc.compile import load_mesh
+from meshc.compile import Compiled, load_mesh
 from meshc.model import Mesh
 from tests.conformance import certificates, tokens
 
 HERE = Path(__file__).resolve().parent
 SEND = frozenset(
-    {"from", "via", "port", "to", "host", "method", "path", "headers", "token", "sni", "tls", "clientCert", "http", "body", "times", "phase"}
+    {
+        "from",
+        "via",
+        "port",
+        "to",
+        "host",
+        "method",
+        "path",
+        "headers",
+        "token",
+        "sni",
+        "tls",
+        "clientCert",
+        "http",
+        "body",
+        "times",
+        "phase",
+    }
 )
 EXPECT = frozenset(
     {
@@ -104,6 +121,15 @@ def read(path: Path) -> Suite:
     unknown = set(data) - {"about", "law", "mesh", "ops", "cases", "unsupported", "ways"}
     assert not unknown, f"{path}: unknown keys {unknown}"
     name = path.relative_to(HERE / "cases").as_posix()
+    compiled = compile_over_cast(data)
+    assert compiled.mesh is not None, (name, compiled.findings)
+    ways = data.get("ways") or [{}]
+    cases = tuple(_case(_along(way, row), data.get("law", ""), name) for row in data["cases"] for way in ways)
+    return Suite(name, path.parent.name, compiled.mesh, cases, data.get("unsupported", {}))
+
+
+def compile_over_cast(data: Mapping[str, Any]) -> Compiled:
+    """The cast with the overlay `mesh` of the namespace `shop`, and `ops` of that namespace where there is one."""
     sources = {"cast.yaml": (HERE / "cast.yaml").read_bytes(), "ops.yaml": (HERE / "cast.ops.yaml").read_bytes()}
     for folder in ("", "environments/"):
         sources[f"{folder}keys/clients.pem"] = certificates.authority_pem()
@@ -115,11 +141,7 @@ def read(path: Path) -> Suite:
         sources["ops/environments/case.yaml"] = yaml.safe_dump(
             {"apiVersion": "meshc/v1", "namespace": "ops", **data["ops"]}, sort_keys=False
         ).encode()
-    compiled = load_mesh(sources, "case")
-    assert compiled.mesh is not None, (name, compiled.findings)
-    ways = data.get("ways") or [{}]
-    cases = tuple(_case(_along(way, row), data.get("law", ""), name) for row in data["cases"] for way in ways)
-    return Suite(name, path.parent.name, compiled.mesh, cases, data.get("unsupported", {}))
+    return load_mesh(sources, "case")
 
 
 def _along(way: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
@@ -135,16 +157,29 @@ def _case(row: dict[str, Any], law: str, file: str) -> Case:
     assert set(send) <= SEND, (file, row["says"], set(send) - SEND)
     assert {*expect, *(decided or {})} <= EXPECT, (file, row["says"], {*expect, *(decided or {})} - EXPECT)
     watch = not {"tries", "mirrored"}.isdisjoint(expect)
-    return Case(row.get("law", law), row["says"], replace(_send(send), watch=watch), expect, file, decided)
+    return Case(row.get("law", law), row["says"], replace(send_of(send), watch=watch), expect, file, decided)
 
 
-def _send(send: dict[str, Any]) -> Send:
-    host = send.get("host", send.get("to"))
+def _name_for(client: str, service: str | None) -> str | None:
+    """What a client calls a service: its bare name inside their namespace, else with the namespace."""
+    if service is None:
+        return None
+    namespace, _, name = service.rpartition("/")
+    own = client.rpartition("/")[0]
+    return name if (own or "shop") == (namespace or "shop") else f"{name}.{namespace or 'shop'}"
+
+
+def send_of(send: dict[str, Any]) -> Send:
+    """A request as it is written in a case."""
+    host = send.get("host", _name_for(send.get("from", ""), send.get("to")))
     hosts = tuple(host) if isinstance(host, list) else () if host is None else (str(host),)
     headers = send.get("headers", {})
     pairs = headers.items() if isinstance(headers, dict) else headers
     via = send.get("via")
-    token = send.get("token")
+    token = None if send.get("token") is None else tokens.Wish.of(send["token"])
+    target = send.get("path", "/")
+    if token is not None and token.place == "query":
+        target, token = f"{target}?access_token={token.text}", None
     return Send(
         client=send.get("from", "outside"),
         via=via,
@@ -152,9 +187,9 @@ def _send(send: dict[str, Any]) -> Send:
         port=send.get("port"),
         hosts=hosts,
         method=send.get("method", "GET"),
-        target=send.get("path", "/"),
+        target=target,
         headers=tuple((str(name), str(value)) for name, value in pairs),
-        token=None if token is None else tokens.Wish.of(token),
+        token=token,
         sni=send.get("sni"),
         tls=bool(send.get("tls", False)),
         client_cert=bool(send.get("clientCert", False)),

@@ -74,14 +74,19 @@ def _fits(key: str, want: Any, got: Any, seen: Seen, *, wire: bool) -> bool:  # 
         statuses = [got] if wire else [got, *(status for status in seen.permitted if status is not None)]
         return all(status in allowed for status in statuses) and got in allowed
     if key in ("headers", "response"):
-        return all(got.get(name.lower()) == value for name, value in want.items())
+        return all(_says(got.get(name.lower()), value) for name, value in want.items())
     if key == "took":
         return bool(want[0] <= got <= want[1])
     if key == "version" and isinstance(want, list):
-        return got in want
+        return got in want or not wire  # `decide` names the service alone: any of its endpoints
     if key == "host" and got is not None:
         return bool(got.partition(":")[0] == want)
     return bool(got == want)
+
+
+def _says(value: str | None, want: str | bool | None) -> bool:
+    """Whether a header is as expected; `true` is any value, null is none."""
+    return (value is not None) if want is True else value == want
 
 
 def _counts(counts: Mapping[str, int], seen: Sequence[Seen]) -> list[str]:
@@ -91,8 +96,8 @@ def _counts(counts: Mapping[str, int], seen: Sequence[Seen]) -> list[str]:
 
 
 def _share(share: Mapping[str, float], seen: Sequence[Seen]) -> list[str]:
-    """Shares by version or status, in percent, within five standard deviations of what chance gives."""
-    counted = Counter(str(one.version) if one.service is not None else str(one.status) for one in seen)
+    """Shares by service, version or status, in percent, within five standard deviations of what chance gives."""
+    counted = Counter(_share_of(one, share) for one in seen)
     wrong = []
     for name, percent in share.items():
         chance = percent / 100
@@ -102,3 +107,9 @@ def _share(share: Mapping[str, float], seen: Sequence[Seen]) -> list[str]:
     if unknown := set(counted) - {str(name) for name in share}:
         wrong.append(f"not expected: {unknown}")
     return wrong
+
+
+def _share_of(seen: Seen, share: Mapping[str, float]) -> str:
+    if seen.service is None:
+        return str(seen.status)
+    return seen.service if seen.service in share else str(seen.version)

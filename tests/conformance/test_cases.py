@@ -37,7 +37,7 @@ def _run(engine: Engine, file: str, *, wire: bool) -> None:
         for case in cases:
             mine = [next(seen) for _ in range(case.send.times)]
             wrong += [f"{case.law}: {case.says}: {text}" for text in complaints(case, mine, wire=wire)]
-    assert wrong == []
+    assert not wrong, "\n" + "\n".join(wrong)
 
 
 @pytest.mark.parametrize("file", FILES)

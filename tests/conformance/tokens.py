@@ -18,13 +18,18 @@ BAD = ("expired", "early", "audience", "issuer", "key", "none", "garbage")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A token of a provider; `bad` says what is wrong with it. `scheme` is what stands before it in Authorization."""
+    """
+    A token of a provider; `bad` says what is wrong with it.
+
+    `scheme` is what stands before it in Authorization, unless its `place` is the query.
+    """
 
     provider: str
     claims: dict[str, Any] = field(default_factory=dict)
     bad: str | None = None
     scheme: str = "Bearer "
     endless: bool = False
+    place: str = "header"
 
     @staticmethod
     def of(data: dict[str, Any] | str) -> "Wish":
@@ -37,7 +42,12 @@ class Wish:
     @property
     def header(self) -> tuple[str, str]:
         """The Authorization line."""
-        return ("authorization", self.scheme + _token(json.dumps(self.claims, sort_keys=True), self.provider, self.bad, self.endless))
+        return ("authorization", self.scheme + self.text)
+
+    @property
+    def text(self) -> str:
+        """The token itself."""
+        return _token(json.dumps(self.claims, sort_keys=True), self.provider, self.bad, self.endless)
 
     @property
     def all_claims(self) -> dict[str, Any]:

@@ -103,7 +103,8 @@ class Echo:
 
     async def _tunnel(self, seen: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Switches protocols, tells what was seen in one line, and then echoes lines."""
-        switch = f"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: Upgrade\r\nserver: echo\r\nx-backend: {self.name}\r\n\r\n"
+        switch = f"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: Upgrade\r\nserver: echo\r\nx-backend: {self.name}\r\n"
+        switch += f"x-backend-version: {self.version}\r\n\r\n"
         writer.write(switch.encode() + json.dumps(seen).encode() + b"\n")
         while line := await reader.readline():
             writer.write(line)
@@ -122,7 +123,7 @@ class Echo:
             return False
         body = json.dumps(seen).encode()
         status = wish.get("status", "200")
-        extra = "".join(f"{name}: {value}\r\n" for name, value in (("server", "echo"), ("x-backend", self.name), ("x-backend-version", self.version)))
+        extra = f"server: echo\r\nx-backend: {self.name}\r\nx-backend-version: {self.version}\r\n"
         writer.write(f"HTTP/1.1 {status} X\r\n{extra}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode())
         if "slow" in wish:
             await writer.drain()

@@ -1,6 +1,7 @@
-"""The fixed cast of workloads that conformance meshes are written over, and the Kubernetes objects that stand for it."""
+"""The workloads of a rig and the Kubernetes objects that stand for them; the fixed cast is what case files are written over."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -45,29 +46,96 @@ OUTSIDE, OUTSIDE_ADDRESS = "outside", "10.244.9.1"
 EXTERNAL_ADDRESS = "10.244.9.2"
 """A server outside the mesh."""
 
-SERVICES = sorted({(pod.namespace, pod.app) for pod in PODS if pod.kind == "sidecar"})
+
+@dataclass(frozen=True, slots=True)
+class ServicePort:
+    """A port of a Kubernetes Service; without `protocol` its name says what is spoken there."""
+
+    name: str
+    port: int
+    target: int
+    protocol: str | None = None
 
 
-def cluster_ip(namespace: str, app: str) -> str:
-    """The service's own address."""
-    return f"10.96.1.{SERVICES.index((namespace, app)) + 1}"
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """All workloads of a rig, the ports of their services by `namespace/app`, and the addresses of host names outside."""
+
+    pods: tuple[Pod, ...]
+    ports: dict[str, tuple[ServicePort, ...]]
+    names: dict[str, str]
+
+    @property
+    def services(self) -> list[tuple[str, str]]:
+        """Namespace and name of every service."""
+        return sorted({(pod.namespace, pod.app) for pod in self.pods if pod.kind == "sidecar"})
+
+    @property
+    def routers(self) -> list[Pod]:
+        """The pods that play gateways."""
+        return [pod for pod in self.pods if pod.kind == "router"]
+
+    def cluster_ip(self, namespace: str, app: str) -> str:
+        """The service's own address."""
+        return f"10.96.1.{self.services.index((namespace, app)) + 1}"
+
+    def ports_of(self, namespace: str, app: str) -> tuple[ServicePort, ...]:
+        """The ports of a service."""
+        return self.ports[f"{namespace}/{app}"]
+
+    def objects(self) -> list[dict[str, Any]]:
+        """Namespaces, accounts, services, pods and endpoint slices."""
+        namespaces = sorted({pod.namespace for pod in self.pods})
+        made: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
+        made += [
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}}
+            for namespace, account in sorted({(pod.namespace, pod.account) for pod in self.pods})
+        ]
+        for namespace, app in self.services:
+            ports = [_service_port(port) for port in self.ports_of(namespace, app)]
+            spec = {"selector": {"app": app}, "ports": ports, "clusterIP": self.cluster_ip(namespace, app)}
+            made.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": app, "namespace": namespace}, "spec": spec})
+        for pod in self.pods:
+            made += [_pod(pod), *([self._slice(pod)] if pod.kind == "sidecar" else [])]
+        return made
+
+    def _slice(self, pod: Pod) -> dict[str, Any]:
+        reference = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
+        return {
+            "apiVersion": "discovery.k8s.io/v1",
+            "kind": "EndpointSlice",
+            "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": {"kubernetes.io/service-name": pod.app}},
+            "addressType": "IPv4",
+            "ports": [
+                {"name": port.name, "port": port.target, "protocol": "TCP", **({"appProtocol": port.protocol} if port.protocol else {})}
+                for port in self.ports_of(pod.namespace, pod.app)
+            ],
+            "endpoints": [{"addresses": [pod.address], "conditions": {"ready": True}, "nodeName": "node", "targetRef": reference}],
+        }
+
+    def json(self) -> str:
+        """As text, for the program that is the rig."""
+        return json.dumps(asdict(self))
+
+    @staticmethod
+    def of(text: str) -> "Cast":
+        """The cast of such a text."""
+        data = json.loads(text)
+        ports = {name: tuple(ServicePort(**port) for port in ports) for name, ports in data["ports"].items()}
+        return Cast(tuple(Pod(**pod) for pod in data["pods"]), ports, data["names"])
 
 
-def objects() -> list[dict[str, Any]]:
-    """Namespaces, accounts, services, pods and endpoint slices of the cast."""
-    namespaces = sorted({pod.namespace for pod in PODS})
-    made: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
-    made += [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}}
-        for namespace, account in sorted({(pod.namespace, pod.account) for pod in PODS})
-    ]
-    for namespace, app in SERVICES:
-        ports = [{"name": name, "port": port, "targetPort": target, "protocol": "TCP"} for name, (port, target) in PORTS.items()]
-        spec = {"selector": {"app": app}, "ports": ports, "clusterIP": cluster_ip(namespace, app)}
-        made.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": app, "namespace": namespace}, "spec": spec})
-    for pod in PODS:
-        made += [_pod(pod), *([_slice(pod)] if pod.kind == "sidecar" else [])]
-    return made
+FIXED = Cast(
+    PODS,
+    {f"{pod.namespace}/{pod.app}": tuple(ServicePort(name, *numbers) for name, numbers in PORTS.items()) for pod in PODS},
+    {"api.example.com": EXTERNAL_ADDRESS, "other.example.com": EXTERNAL_ADDRESS},
+)
+"""The cast of all case files."""
+
+
+def _service_port(port: ServicePort) -> dict[str, Any]:
+    spoken = {"appProtocol": port.protocol} if port.protocol else {}
+    return {"name": port.name, "port": port.port, "targetPort": port.target, "protocol": "TCP", **spoken}
 
 
 def _pod(pod: Pod) -> dict[str, Any]:
@@ -78,18 +146,6 @@ def _pod(pod: Pod) -> dict[str, Any]:
         "kind": "Pod",
         "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": pod.all_labels},
         "spec": spec,
-    }
-
-
-def _slice(pod: Pod) -> dict[str, Any]:
-    reference = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
-    return {
-        "apiVersion": "discovery.k8s.io/v1",
-        "kind": "EndpointSlice",
-        "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": {"kubernetes.io/service-name": pod.app}},
-        "addressType": "IPv4",
-        "ports": [{"name": name, "port": target, "protocol": "TCP"} for name, (_, target) in PORTS.items()],
-        "endpoints": [{"addresses": [pod.address], "conditions": {"ready": True}, "nodeName": "node", "targetRef": reference}],
     }
 
 

@@ -20,7 +20,7 @@ from tests import engines
 from tests.conformance.case import Send
 from tests.conformance.engine import Arrival, Seen
 from tests.conformance.istio import cast
-from tests.conformance.istio.host import unshared
+from tests.conformance.istio.host import MOUNT, unshared
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -30,8 +30,8 @@ class IstioEngine:
 
     name = "istio"
 
-    def __init__(self, folder: Path, trust_domain: str = "cluster.local") -> None:
-        self.folder, self.trust_domain = folder, trust_domain
+    def __init__(self, folder: Path, trust_domain: str = "cluster.local", workloads: cast.Cast = cast.FIXED) -> None:
+        self.folder, self.trust_domain, self.cast = folder, trust_domain, workloads
         self.target = load("istio")
         self.ports: dict[str, int] = {}
 
@@ -48,6 +48,7 @@ class IstioEngine:
         }
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
+        (self.folder / "cast.json").write_text(self.cast.json())
         words = json.dumps({name: str(path) for name, path in tools.items()})
         command = unshared(sys.executable, "-m", "tests.conformance.istio.rig", str(self.folder), words, self.trust_domain)
         self.process = subprocess.Popen(
@@ -98,7 +99,7 @@ class IstioEngine:
                 path = Path(folder) / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(file.content)
-            said = self.call("apply", folder=folder)
+            said = self.call("apply", folder=str(MOUNT / Path(folder).name))
         assert said["bad"] == [], said
         return ()
 
@@ -108,7 +109,7 @@ class IstioEngine:
         ids = [uuid.uuid4().hex for _ in sends]
         by_client: dict[str, list[int]] = {}
         for index, send in enumerate(sends):
-            by_client.setdefault(_pod_of(send), []).append(index)
+            by_client.setdefault(self._pod_of(send), []).append(index)
         for client, indices in by_client.items():
             for start in range(0, len(indices), 64):
                 part = indices[start : start + 64]
@@ -123,7 +124,7 @@ class IstioEngine:
         """Asks every backend, past its proxy, how often and how it saw the watched requests."""
         time.sleep(0.3)  # copies of requests travel by themselves
         arrivals: dict[int, list[Arrival]] = {index: [] for index, _ in watched}
-        for pod in cast.PODS:
+        for pod in self.cast.pods:
             if pod.kind == "sidecar":
                 raws = [f"GET /.test/seen/{key} HTTP/1.1\r\nHost: test\r\n\r\n" for _, key in watched]
                 target = cast.PORTS["http"][1]
@@ -143,28 +144,37 @@ class IstioEngine:
                 wish["tls"] |= {"cert": str(self.folder / "client.pem"), "key": str(self.folder / "client.key")}
         return wish
 
+    def _pod_of(self, send: Send) -> str:
+        if send.via is not None or send.client == "plaintext":
+            return cast.OUTSIDE
+        app = send.client.rpartition("/")[2]
+        return next(pod.name for pod in self.cast.pods if pod.app == app)
+
     def _address(self, send: Send) -> dict[str, Any]:
         if send.via is not None:
-            gateway = next(pod for pod in cast.PODS if pod.kind == "router")
+            gateway = next(pod for pod in self.cast.pods if pod.kind == "router")
             if isinstance(send.port, int):
                 return {"address": gateway.address, "port": send.port}
             name = send.port or ("https" if send.tls else "http")
             return {"address": gateway.address, "port": self.ports[f"{send.via.rpartition('/')[2]}/{name}"]}
-        port, target = cast.PORTS[str(send.port or "http")] if not isinstance(send.port, int) else (send.port, send.port)
         namespace, _, app = (send.to or "").rpartition("/")
-        if send.client == "plaintext":
-            pod = next(pod for pod in cast.PODS if pod.app == app)
-            return {"address": pod.address, "port": target}
+        namespace = namespace or "shop"
         if not app:
-            return {"address": cast.EXTERNAL_ADDRESS, "port": port}
-        return {"address": cast.cluster_ip(namespace or "shop", app), "port": port}
+            return {"address": cast.EXTERNAL_ADDRESS, "port": send.port if isinstance(send.port, int) else 80}
+        port, target = self._numbers(namespace, app, send.port)
+        client = send.client.rpartition("/")[2]
+        if send.client == "plaintext" or any(pod.app == client and not pod.proxy for pod in self.cast.pods):  # no proxy: no cluster address
+            pod = next(pod for pod in self.cast.pods if pod.app == app)
+            return {"address": pod.address, "port": target}
+        return {"address": self.cast.cluster_ip(namespace, app), "port": port}
 
-
-def _pod_of(send: Send) -> str:
-    if send.via is not None or send.client == "plaintext":
-        return cast.OUTSIDE
-    app = send.client.rpartition("/")[2]
-    return next(pod.name for pod in cast.PODS if pod.app == app)
+    def _numbers(self, namespace: str, app: str, named: str | int | None) -> tuple[int, int]:
+        """Port and target port, by the port's name, or a number as it is."""
+        if isinstance(named, int):
+            return named, named
+        ports = self.cast.ports_of(namespace, app)
+        one = next((port for port in ports if port.name == (named or "http")), ports[0])
+        return one.port, one.target
 
 
 def _raw(send: Send, headers: Sequence[tuple[str, str]]) -> str:

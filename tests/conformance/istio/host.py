@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import IO
 
 BRIDGE, HOST = "br0", "10.244.0.1"
+MOUNT = Path("/mnt")
+"""Where the rig's folder is for what runs in it."""
 
 
 class RigError(RuntimeError):
@@ -113,6 +115,13 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     if process.stdin is None or process.stdout is None:
         raise RigError("a client without pipes")
     return process.stdin, process.stdout
+
+
+def reachable(folder: Path) -> Path:
+    """The folder under a path that every user may enter, in this mount namespace only: pytest's own folders are closed to other users."""
+    command = ("mount", "--bind", str(folder), str(MOUNT))
+    subprocess.run(command, check=True)
+    return MOUNT
 
 
 def unshared(*command: str) -> list[str]:

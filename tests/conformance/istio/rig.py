@@ -5,6 +5,8 @@ A program that runs inside namespaces of its own (`host.unshared`); it reads one
 and ends, with all it started, when its input ends.
 """
 
+import base64
+import hashlib
 import json
 import sys
 import time
@@ -15,23 +17,10 @@ from typing import Any
 import yaml
 
 from tests.conformance.istio import cast
-from tests.conformance.istio.host import HOST, PYTHON, Host, RigError
+from tests.conformance.istio.host import HOST, PYTHON, Host, RigError, reachable
 
 WIRE = Path(__file__).resolve().parent.parent / "wire.py"
 ISTIOD = "istiod.istio-system.svc"
-MESHC_KINDS = (
-    "networking.istio.io/v1/VirtualService",
-    "networking.istio.io/v1/DestinationRule",
-    "networking.istio.io/v1/Gateway",
-    "networking.istio.io/v1/ServiceEntry",
-    "networking.istio.io/v1/Sidecar",
-    "networking.istio.io/v1/WorkloadEntry",
-    "networking.istio.io/v1alpha3/EnvoyFilter",
-    "security.istio.io/v1/AuthorizationPolicy",
-    "security.istio.io/v1/PeerAuthentication",
-    "security.istio.io/v1/RequestAuthentication",
-    "telemetry.istio.io/v1/Telemetry",
-)
 
 
 class Rig:
@@ -39,26 +28,31 @@ class Rig:
 
     def __init__(self, folder: Path, engines: dict[str, str], trust_domain: str) -> None:
         self.host = Host(folder)
+        self.cast = cast.Cast.of((folder / "cast.json").read_text())
         self.folder, self.engines, self.trust_domain = folder, engines, trust_domain
 
     def kubectl(self, *words: str, text: str | None = None) -> str:
         """Runs kubectl as the cluster's administrator."""
-        return self.host.run(self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", *words, text=text)
+        return self.host.run(
+            "env", "KUBECTL_APPLYSET=true", self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", *words, text=text
+        )
 
     # --- the control plane
 
     def control_plane(self) -> None:
         """Brings up etcd, the API server with Istio's CRDs, and istiod."""
-        self.host.network({ISTIOD: HOST, "api.example.com": cast.EXTERNAL_ADDRESS, "other.example.com": cast.EXTERNAL_ADDRESS})
+        self.host.network({ISTIOD: HOST, **self.cast.names})
         self._api_server()
         self.kubectl("apply", "--server-side", "-f", self.engines["crds"])
         self.kubectl("create", "namespace", "istio-system")
-        self.kubectl("create", "-f", "-", text=_GATEWAY_ROLE)
-        self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(cast.objects()))
-        for pod in cast.PODS:
+        self.kubectl("create", "-f", "-", text=yaml.safe_dump_all(_gateway_role(self.cast)))
+        self.kubectl("create", "-f", "-", text=yaml.safe_dump(_applyset_kind()))
+        self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(self.cast.objects()))
+        for pod in self.cast.pods:
             patch = json.dumps(cast.status(pod, HOST))
             self.kubectl("-n", pod.namespace, "patch", "pod", pod.name, "--subresource=status", "--type=merge", "-p", patch)
         self._istiod()
+        self.kubectl("create", "-f", "-", text=yaml.safe_dump(_applyset()))
 
     def _api_server(self) -> None:
         run, start = self.host.run, self.host.start
@@ -96,7 +90,7 @@ class Rig:
             "kind": "Config",
             "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:6443", "insecure-skip-tls-verify": True}}],
             "users": [{"name": "u", "user": {"token": "admin"}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u", "namespace": "istio-system"}}],
             "current-context": "x",
         }
         (self.folder / "kubeconfig").write_text(yaml.safe_dump(config))
@@ -142,7 +136,15 @@ class Rig:
             env=env,
         )
         self.host.until("istiod", lambda: _fetch("http://127.0.0.1:15880/ready") is not None, 60)
-        roots = (self.engines["kubectl"], f"--kubeconfig={self.folder}/kubeconfig", "-n", "shop", "get", "configmap", "istio-ca-root-cert")
+        roots = (
+            self.engines["kubectl"],
+            f"--kubeconfig={self.folder}/kubeconfig",
+            "-n",
+            self.cast.pods[0].namespace,
+            "get",
+            "configmap",
+            "istio-ca-root-cert",
+        )
         self.host.until("the CA's root", lambda: self.host.succeeds(*roots))
 
     # --- workloads
@@ -153,14 +155,14 @@ class Rig:
             self.host.namespace(name, address)
         self._echo("external", "external", "v1", "80", "8080")
         self._client(cast.OUTSIDE, uid="0")
-        for pod in cast.PODS:
+        for pod in self.cast.pods:
             self.host.namespace(pod.name, pod.address)
             if pod.kind == "sidecar":
-                self._echo(pod.name, pod.app, pod.version, *(str(target) for _, target in cast.PORTS.values()))
+                self._echo(pod.name, pod.app, pod.version, *(str(port.target) for port in self.cast.ports_of(pod.namespace, pod.app)))
                 self._client(pod.name, uid="1000")
             if pod.proxy:
                 self._agent(pod)
-        for pod in cast.PODS:
+        for pod in self.cast.pods:
             if pod.proxy:
                 self.host.until(
                     f"the proxy of {pod.name}",
@@ -186,7 +188,9 @@ class Rig:
         bound = ("--audience", "istio-ca", "--bound-object-kind", "Pod", "--bound-object-name", pod.name)
         token = self.kubectl("-n", pod.namespace, "create", "token", pod.account, *bound)
         (home / "var/run/secrets/tokens/istio-token").write_text(token)
-        roots = self.kubectl("-n", "shop", "get", "configmap", "istio-ca-root-cert", "-o", r"jsonpath={.data.root-cert\.pem}")
+        roots = self.kubectl(
+            "-n", self.cast.pods[0].namespace, "get", "configmap", "istio-ca-root-cert", "-o", r"jsonpath={.data.root-cert\.pem}"
+        )
         (home / "var/run/secrets/istio/root-cert.pem").write_text(roots)
         (home / "etc/istio/pod/labels").write_text("".join(f'{key}="{value}"\n' for key, value in pod.all_labels.items()))
         self.host.run("chown", "-R", "1337:1337", str(home))
@@ -243,10 +247,8 @@ class Rig:
     def apply(self, folder: str) -> dict[str, Any]:
         """Applies a build as a user would, prunes what it no longer holds, and waits until every proxy has it."""
         before = (self.folder / "istiod.log").stat().st_size
-        prune = [f"--prune-allowlist={kind}" for kind in MESHC_KINDS]
-        out = self.kubectl(
-            "apply", "--server-side", "--force-conflicts", "-k", folder, "--prune", "-l", "app.kubernetes.io/managed-by=meshc", *prune
-        )
+        words = ("apply", "--server-side", "--force-conflicts", "-k", folder, "--prune", f"--applyset={_APPLYSETS}/meshc")
+        out = self.kubectl(*words)
         self.settle()
         with (self.folder / "istiod.log").open("rb") as log:
             log.seek(before)
@@ -297,23 +299,50 @@ def _synced(proxy: dict[str, Any]) -> bool:
     return all(proxy.get(f"{kind}_sent") == proxy.get(f"{kind}_acked") for kind in kinds)
 
 
-_GATEWAY_ROLE = """
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRole
-metadata: {name: gateway-secrets}
-rules: [{apiGroups: [""], resources: [secrets], verbs: [get, watch, list]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: ClusterRoleBinding
-metadata: {name: gateway-secrets}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: gateway-secrets}
-subjects: [{kind: ServiceAccount, name: istio-ingressgateway, namespace: istio-ingress}]
-"""
+def _gateway_role(of: cast.Cast) -> list[dict[str, Any]]:
+    """Lets gateways have the certificates that their namespace holds."""
+    rbac = "rbac.authorization.k8s.io"
+    rule = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "watch", "list"]}
+    subjects = [{"kind": "ServiceAccount", "name": pod.account, "namespace": pod.namespace} for pod in of.routers]
+    role = {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": {"name": "gateway-secrets"}, "rules": [rule]}
+    reference = {"apiGroup": rbac, "kind": "ClusterRole", "name": "gateway-secrets"}
+    binding = {"apiVersion": f"{rbac}/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "gateway-secrets"}}
+    return [role, {**binding, "roleRef": reference, "subjects": subjects}]
+
+
+_APPLYSETS = "applysets.tests.meshc"
+
+
+def _applyset_kind() -> dict[str, Any]:
+    """What kubectl keeps in mind of a build that spans namespaces, to prune by: an object of a kind marked so."""
+    group, _, domain = _APPLYSETS.partition(".")
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": _APPLYSETS, "labels": {"applyset.kubernetes.io/is-parent-type": "true"}},
+        "spec": {
+            "group": domain,
+            "scope": "Cluster",
+            "names": {"plural": group, "singular": "applyset", "kind": "ApplySet"},
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
+        },
+    }
+
+
+def _applyset() -> dict[str, Any]:
+    """The object itself, with the id and the empty list that kubectl expects of one."""
+    group = _APPLYSETS.partition(".")[2]
+    digest = base64.urlsafe_b64encode(hashlib.sha256(f"meshc..ApplySet.{group}".encode()).digest()).rstrip(b"=").decode()
+    name = "applyset.kubernetes.io"
+    annotations = {f"{name}/tooling": "kubectl/v1", f"{name}/contains-group-kinds": ""}
+    metadata = {"name": "meshc", "labels": {f"{name}/id": f"applyset-{digest}-v1"}, "annotations": annotations}
+    return {"apiVersion": f"{group}/v1", "kind": "ApplySet", "metadata": metadata}
 
 
 def main() -> None:
     """Brings the rig up, says `ready`, and serves commands until the input ends."""
-    rig = Rig(Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3])
+    rig = Rig(reachable(Path(sys.argv[1])), json.loads(sys.argv[2]), sys.argv[3])
     try:
         rig.control_plane()
         rig.workloads()

@@ -1,0 +1,71 @@
+"""Where a proxy's own habits would overrule a rule's answer: the header `server`, and a client's port that stays in a Location."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from meshc.model import Gateway, Mesh, Redirect, Route, Rule, Service
+from meshc_istio.check_point import GATEWAY, check_points
+from meshc_istio.complaints import Complain, may_filter
+from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, merge_connection_manager
+from meshc_istio.names import object_name
+from meshc_istio.objects import Object
+
+_KEEP_SERVER: Final = {"server_header_transformation": "PASS_THROUGH"}
+_DROP_PORT: Final = {"strip_any_host_port": True}
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def answer_filters(mesh: Mesh, complain: Complain) -> Iterator[Object]:
+    """An EnvoyFilter for each workload whose rules need one."""
+    needs = {(route.name, rule.name): _settings(mesh, route, rule, complain) for route in mesh.routes for rule in route.rules}
+    if not any(needs.values()):
+        return
+    for point in check_points(mesh):
+        settings: dict[str, Any] = {}
+        for route in _routes_of(mesh, point.service, point.gateway):
+            for rule in route.rules:
+                settings |= needs[route.name, rule.name]
+        if settings:
+            patches = [merge_connection_manager(GATEWAY if point.gateway is not None else OUTBOUND, settings)]
+            name = object_name(point.name, "answers")
+            yield envoy_filter(name, point.namespace, point.selector, Priority.BEFORE_ROUTER, patches, point.origin)
+
+
+def _routes_of(mesh: Mesh, service: Service | None, gateway: Gateway | None) -> Iterator[Route]:
+    if gateway is not None:
+        yield from mesh.routes_by_gateway.get(gateway.name, ())
+    elif service is not None:
+        called = mesh.routes_by_service if service.calls is None else sorted({call.service for call in service.calls})
+        for name in called:
+            yield from mesh.routes_by_service.get(name, ())
+
+
+def _settings(mesh: Mesh, route: Route, rule: Rule, complain: Complain) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    changes = rule.response_headers
+    if "server" in (*changes.remove, *(name for name, _ in (*changes.set, *changes.add))):
+        found |= (
+            _KEEP_SERVER if may_filter(mesh, "server-header", "a change of the response header `server`", rule.origin, complain) else {}
+        )
+    if isinstance(rule.action, Redirect) and rule.action.host is None and _keeps_port(mesh, route, rule.action):
+        what = "a Location without the port that the client wrote"
+        found |= _DROP_PORT if may_filter(mesh, "redirect-port", what, rule.action.origin, complain) else {}
+    return found
+
+
+def _keeps_port(mesh: Mesh, route: Route, redirect: Redirect) -> bool:
+    """Whether Istio leaves out the port of a Location, and so keeps the one in the Host: a default port, for hosts not known before."""
+    if route.gateways:
+        if not any(host.startswith("*") for host in route.hosts):
+            return False
+        listeners = (listener for name in route.gateways for listener in mesh.gateway_by_name[name].listeners)
+        places = {(listener.protocol.value, listener.port) for listener in listeners}
+    else:
+        places = {("http", port.port) for name in route.services for port in mesh.service_by_name[name].ports}
+    return any(_default(redirect, scheme, port) for scheme, port in places)
+
+
+def _default(redirect: Redirect, scheme: str, port: int) -> bool:
+    wanted = redirect.scheme or scheme
+    default = _DEFAULT_PORTS.get(wanted)
+    return default == (redirect.port if redirect.port is not None else port if wanted == scheme else default)

@@ -1,0 +1,463 @@
+"""Every other object of the traffic half: connections, listeners, outside services, proxies' knowledge, telemetry, and what is refused."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from meshc.model import Mesh
+from meshc_istio import target, traffic_objects
+from meshc_istio.complaints import ignore, into
+from meshc_istio.objects import manifest
+from meshc_istio.yaml import dump
+from tests import engines
+from tests.meshes import mesh_in, mesh_of
+
+SHOP = Path(__file__).parent.parent / "fixtures" / "shop"
+HEAD = "namespace: shop\nmesh: {name: shop, trustDomain: shop.example, access: allow}\n"
+
+
+def one(mesh: Mesh, kind: str, name: str) -> dict[str, Any]:
+    """The spec of the object of that kind and name."""
+    return next(o.spec for o in traffic_objects(mesh, ignore) if (o.kind, o.name) == (kind, name))
+
+
+def names(mesh: Mesh, kind: str) -> list[str]:
+    """`namespace/name` of the objects of that kind."""
+    return [f"{o.namespace}/{o.name}" for o in traffic_objects(mesh, ignore) if o.kind == kind]
+
+
+def complaints_of(text: str) -> list[str]:
+    """What the traffic half can't say of a mesh."""
+    found: list[Any] = []
+    for _ in traffic_objects(mesh_of(text if "mesh:" in text else HEAD + text), into(found)):
+        pass
+    return [finding.message for finding in found]
+
+
+# --- the whole ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_language_is_expressed_wholly() -> None:
+    """Nothing of it has to be refused."""
+    assert [] == list(target.check(mesh_in(SHOP)))
+
+
+@pytest.mark.engine
+def test_istioctl_finds_nothing_wrong_with_the_example(tmp_path: Path) -> None:
+    """Neither Istio's validation nor its analyzers complain, apart from its warning about any EnvoyFilter."""
+    mesh = mesh_in(SHOP)
+    file = tmp_path / "all.yaml"
+    file.write_bytes(b"---\n".join(dump(manifest(o, mesh.name)) for o in traffic_objects(mesh, ignore)))
+    for command in (["validate", "-f"], ["analyze", "--use-kube=false"]):
+        done = subprocess.run([str(engines.istioctl()), *command, str(file)], capture_output=True, text=True, check=False)
+        said = [line for line in (done.stdout + done.stderr).splitlines() if "internal implementation details" not in line]
+        assert (0, []) == (done.returncode, [line for line in said if "rror" in line or "IST" in line or "* " in line])
+
+
+def test_every_object_is_in_the_kustomization_and_the_values_are_not() -> None:
+    """What is applied is listed by name; the control plane's values are no manifest."""
+    files = {str(file.path): file.content.decode() for file in target.emit(mesh_in(SHOP))}
+    listed = [line.removeprefix("- ") for line in files["kustomization.yaml"].splitlines() if line.startswith("- ")]
+    assert sorted(set(files) - {"kustomization.yaml", "istio-values.yaml"}) == listed
+    assert all(path.count("/") == 1 for path in listed)
+
+
+def test_order_of_what_was_written_changes_no_byte() -> None:
+    """L1: the same things in another order give the same files."""
+    files = {file.relative_to(SHOP).as_posix(): file.read_text() for file in SHOP.rglob("*") if file.suffix != ".yaml" and file.is_file()}
+    text = (SHOP / "mesh.yaml").read_text()
+    tree = yaml.safe_load(text)
+    turned = {key: dict(reversed(value.items())) if isinstance(value, dict) else value for key, value in reversed(tree.items())}
+    assert list(target.emit(mesh_of(text, files))) == list(target.emit(mesh_of(json.dumps(turned), files)))
+
+
+def test_every_object_says_who_made_it_and_from_what() -> None:
+    """L16: a label, and a source without line numbers."""
+    mesh = mesh_in(SHOP)
+    frame = next(manifest(o, mesh.name) for o in traffic_objects(mesh, ignore) if (o.kind, o.name) == ("VirtualService", "users"))
+    assert {
+        "name": "users",
+        "namespace": "shop",
+        "labels": {"app.kubernetes.io/managed-by": "meshc", "app.kubernetes.io/part-of": "shop"},
+        "annotations": {"argocd.argoproj.io/sync-wave": "0", "meshc.dev/source": "mesh.yaml#/routes/users-internal"},
+    } == frame["metadata"]
+
+
+def test_what_routes_name_is_applied_before_them() -> None:
+    """Sync waves: outside services, then subsets, then what proxies know, then routes."""
+    waves: dict[str, int] = {o.kind: o.wave for o in traffic_objects(mesh_in(SHOP), ignore)}
+    assert waves["ServiceEntry"] < waves["DestinationRule"] < waves["Sidecar"] < waves["VirtualService"]
+
+
+# --- connections to services ----------------------------------------------------------------------------------------------------
+
+
+def test_limits_and_outliers_are_written_as_said() -> None:
+    """The numbers of the spec, and locality off, which outliers would turn on."""
+    policy = one(mesh_in(SHOP), "DestinationRule", "users")["trafficPolicy"]
+    assert {"maxConnections": 1000, "connectTimeout": "2s", "idleTimeout": "300s"} == policy["connectionPool"]["tcp"]
+    assert (100, 500) == (policy["connectionPool"]["http"]["http1MaxPendingRequests"], policy["connectionPool"]["http"]["http2MaxRequests"])
+    assert {"simple": "LEAST_REQUEST", "localityLbSetting": {"enabled": False}} == policy["loadBalancer"]
+    outliers = policy["outlierDetection"]
+    assert (5, "10s", "30s", 50) == tuple(
+        outliers[key] for key in ("consecutive5xxErrors", "interval", "baseEjectionTime", "maxEjectionPercent")
+    )
+
+
+def test_tls_to_each_port_is_what_the_port_takes() -> None:
+    """Mutual TLS with the service's own identities, plain text where it is disabled; a port's policy repeats all the rest."""
+    spec = one(mesh_in(SHOP), "DestinationRule", "payments")["trafficPolicy"]
+    by_port = {entry["port"]["number"]: entry for entry in spec["portLevelSettings"]}
+    assert {"mode": "ISTIO_MUTUAL", "subjectAltNames": ["spiffe://shop.example/ns/shop/sa/payments"]} == by_port[80]["tls"]
+    assert {"mode": "DISABLE"} == by_port[9090]["tls"]
+    assert all(entry["connectionPool"] == spec["connectionPool"] for entry in by_port.values())
+
+
+def test_identities_of_versions_are_accepted_too() -> None:
+    """A version with its own identity answers under that one."""
+    mesh = mesh_of(HEAD + "services: {b: {ports: {http: 80}, versions: {v1: {}, v2: {identity: b2}}}}")
+    tls = one(mesh, "DestinationRule", "b")["trafficPolicy"]["tls"]
+    assert ["spiffe://shop.example/ns/shop/sa/b", "spiffe://shop.example/ns/shop/sa/b2"] == tls["subjectAltNames"]
+
+
+def test_tls_to_the_outside_verifies_the_name() -> None:
+    """L14: `sni` alone would take any certificate of a trusted CA."""
+    tls = one(mesh_in(SHOP), "DestinationRule", "stripe")["trafficPolicy"]["tls"]
+    assert {"mode": "SIMPLE", "sni": "api.stripe.com", "subjectAltNames": ["api.stripe.com"]} == tls
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("header: x-user", {"httpHeaderName": "x-user"}),
+        ("cookie: sid", {"httpCookie": {"name": "sid"}}),
+        ("query: u", {"httpQueryParameterName": "u"}),
+    ],
+)
+def test_hashes_by_what_is_said(by: str, expected: dict[str, Any]) -> None:
+    """Each kind of hash."""
+    mesh = mesh_of(HEAD + f"services: {{b: {{ports: {{http: 80}}, loadBalancing: {{policy: hash, hash: {{{by}}}}}}}}}")
+    assert expected == one(mesh, "DestinationRule", "b")["trafficPolicy"]["loadBalancer"]["consistentHash"]
+
+
+# --- names and knowledge --------------------------------------------------------------------------------------------------------
+
+
+def test_a_proxy_knows_exactly_what_its_workload_calls() -> None:
+    """L8: the hosts of its calls, all others stay unknown."""
+    spec = one(mesh_in(SHOP), "Sidecar", "frontend")
+    hosts = ["shop/api.stripe.com", "shop/payments.shop.svc.cluster.local", "shop/users.shop.svc.cluster.local"]
+    assert [{"hosts": hosts}] == spec["egress"]
+    assert "REGISTRY_ONLY" == spec["outboundTrafficPolicy"]["mode"]
+
+
+def test_a_workload_that_calls_nothing_knows_nothing() -> None:
+    """An empty list of calls is no host at all; a missing one is every internal service."""
+    text = "services: {quiet: {ports: {http: 80}, calls: []}, open: {ports: {http: 80}}, out: {hosts: [x.example], ports: {http: 80}}}"
+    mesh = mesh_of(HEAD + text)
+    assert [{"hosts": ["~/*"]}] == one(mesh, "Sidecar", "quiet")["egress"]
+    assert [{"hosts": ["shop/open.shop.svc.cluster.local", "shop/quiet.shop.svc.cluster.local"]}] == one(mesh, "Sidecar", "open")["egress"]
+
+
+def test_services_without_a_proxy_have_no_sidecar() -> None:
+    """Nothing is written for workloads that Istio does not run beside."""
+    assert ["shop/frontend", "shop/legacy", "shop/payments", "shop/users"] == names(mesh_in(SHOP), "Sidecar")
+
+
+def test_further_names_are_known_on_all_ports() -> None:
+    """An east-west host stands for the service's own pods, and callers' proxies know it."""
+    text = """
+services:
+  a: {ports: {http: 80}, calls: [b]}
+  b: {ports: {http: 8080}}
+routes:
+  r: {services: [b], hosts: [b.internal], rules: [{to: b}]}
+"""
+    mesh = mesh_of(HEAD + text)
+    entry = one(mesh, "ServiceEntry", "b.names")
+    assert (["b.internal"], {"labels": {"app": "b"}}, 8080) == (entry["hosts"], entry["workloadSelector"], entry["ports"][0]["number"])
+    assert [{"hosts": ["shop/b.internal", "shop/b.shop.svc.cluster.local"]}] == one(mesh, "Sidecar", "a")["egress"]
+    assert ["b.shop.svc.cluster.local", "b.internal"] == one(mesh, "VirtualService", "b")["hosts"]
+
+
+def test_endpoints_by_hand_keep_their_ports_weights_and_labels() -> None:
+    """A service without Kubernetes has its addresses in a ServiceEntry."""
+    entry = one(mesh_in(SHOP), "ServiceEntry", "legacy")
+    first, second = entry["endpoints"]
+    assert ("STATIC", "MESH_INTERNAL") == (entry["resolution"], entry["location"])
+    assert ("10.0.0.11", {"http": 8080}, {"version": "v1"}, 1) == (first["address"], first["ports"], first["labels"], first["weight"])
+    assert ("10.0.0.12", {"http": 8081}, 2) == (second["address"], second["ports"], second["weight"])
+
+
+def test_outside_services_are_resolved_by_name() -> None:
+    """Exact hosts by DNS, wildcards by the name that is asked; a port may lead to another one."""
+    mesh = mesh_in(SHOP)
+    stripe, warehouse = one(mesh, "ServiceEntry", "stripe"), one(mesh, "ServiceEntry", "warehouse")
+    assert ("DNS", "MESH_EXTERNAL", 443) == (stripe["resolution"], stripe["location"], stripe["ports"][0]["targetPort"])
+    assert ("DYNAMIC_DNS", "TLS") == (warehouse["resolution"], warehouse["ports"][0]["protocol"])
+
+
+# --- gateways -------------------------------------------------------------------------------------------------------------------
+
+
+def test_each_listener_is_a_gateway_object_beside_its_workload() -> None:
+    """One object a listener, hosts of the same namespace only, secrets by name."""
+    mesh = mesh_in(SHOP)
+    assert [f"istio-ingress/shop-public-{listener}" for listener in ("admin", "http", "https")] == names(mesh, "Gateway")
+    server = one(mesh, "Gateway", "shop-public-admin")["servers"][0]
+    assert ["./admin.shop.example.com"] == server["hosts"]
+    assert {
+        "mode": "MUTUAL",
+        "credentialName": "shop-tls",
+        "caCertCredentialName": "shop-public-admin.client-ca",
+        "minProtocolVersion": "TLSV1_2",
+        "maxProtocolVersion": "TLSV1_3",
+    } == server["tls"]
+
+
+def test_names_of_listeners_never_meet() -> None:
+    """A dash in a name can't make two listeners one object."""
+    text = """
+services: {a: {ports: {http: 80}}}
+gateways:
+  x: {workload: {namespace: istio-ingress, selector: {istio: x}, identity: x}, listeners: {y-z: {port: 80, hosts: [a.example]}}}
+  x-y: {workload: {namespace: istio-ingress, selector: {istio: y}, identity: y}, listeners: {z: {port: 81, hosts: [b.example]}}}
+"""
+    assert ["istio-ingress/shop-x-y--z", "istio-ingress/shop-x--y-z"] == names(mesh_of(HEAD + text), "Gateway")
+
+
+def test_connections_are_passed_on_by_name_or_by_port() -> None:
+    """TLS by SNI, TCP by port; weights as said."""
+    text = """
+services: {b: {ports: {db: {port: 5432, protocol: tcp}}, versions: {v1: {}, v2: {}}, traffic: {v1: 3, v2: 1}}}
+gateways:
+  g:
+    listeners:
+      raw: {port: 9443, protocol: tls, hosts: [raw.example]}
+      tcp: {port: 5432, protocol: tcp}
+routes:
+  raw: {gateways: [g], listeners: [raw], hosts: [raw.example], rules: [{to: b}]}
+  tcp: {gateways: [g], listeners: [tcp], hosts: ["*"], rules: [{to: b}]}
+"""
+    mesh = mesh_of(HEAD + text)
+    to = {"host": "b.shop.svc.cluster.local", "port": {"number": 5432}}
+    shares = [{"destination": {**to, "subset": "v1"}, "weight": 3}, {"destination": {**to, "subset": "v2"}, "weight": 1}]
+    assert [{"match": [{"port": 9443, "sniHosts": ["raw.example"]}], "route": shares}] == one(
+        mesh, "VirtualService", "shop-g-raw.raw.example"
+    )["tls"]
+    assert [{"match": [{"port": 5432}], "route": shares}] == one(mesh, "VirtualService", "shop-g-tcp.any")["tcp"]
+    assert {"mode": "PASSTHROUGH"} == one(mesh, "Gateway", "shop-g-raw")["servers"][0]["tls"]
+
+
+def test_cert_manager_is_asked_in_the_namespace_of_the_workload() -> None:
+    """The Secret must lie there; durations stand as cert-manager stores them."""
+    text = """
+services: {a: {ports: {http: 80}}}
+gateways:
+  g:
+    workload: {namespace: edge, selector: {x: y}, identity: edge}
+    listeners: {s: {port: 443, hosts: [a.example], tls: {certificate: c}}}
+certificates: {c: {from: {cert-manager: {issuer: le, duration: 2160h, renewBefore: 360h}}, hosts: [a.example]}}
+"""
+    mesh = mesh_of(HEAD + text)
+    assert ["edge/c"] == names(mesh, "Certificate")
+    spec = one(mesh, "Certificate", "c")
+    assert ("c", ["a.example"], "2160h0m0s", "360h0m0s") == (spec["secretName"], spec["dnsNames"], spec["duration"], spec["renewBefore"])
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------------------
+
+RULE = """
+services: {{b: {{ports: {{http: 80}}}}}}
+routes: {{r: {{services: [b], rules: [{{{rule}, to: b}}]}}}}
+"""
+
+
+def rule(text: str) -> list[dict[str, Any]]:
+    """The HTTPRoutes of one rule."""
+    http: list[dict[str, Any]] = one(mesh_of(HEAD + RULE.format(rule=text)), "VirtualService", "b")["http"]
+    return [route for route in http if route["name"] != "meshc.no-route"]
+
+
+def test_retries_of_unsafe_methods_are_fewer() -> None:
+    """L12: POST and PATCH only where the request was certainly not processed."""
+    safe, unsafe = rule("retries: {attempts: 2, perTry: 1s, conditions: [connect-failure, reset], codes: [503]}")
+    assert ("GET|HEAD|PUT|DELETE|OPTIONS", "connect-failure,reset,503") == (safe["match"][0]["method"]["regex"], safe["retries"]["retryOn"])
+    assert ("POST|PATCH", "connect-failure") == (unsafe["match"][0]["method"]["regex"], unsafe["retries"]["retryOn"])
+    assert {"attempts": 2, "retryOn": "connect-failure,reset,503", "perTryTimeout": "1s", "backoff": "0.025s"} == safe["retries"]
+
+
+def test_idempotent_rules_retry_all_methods() -> None:
+    """The user's word for it makes one route of it."""
+    assert ["reset"] == [route["retries"]["retryOn"] for route in rule("retries: {attempts: 1, conditions: [reset], idempotent: true}")]
+
+
+def test_unsafe_methods_without_a_safe_condition_are_not_retried() -> None:
+    """No condition is left, so no attempt is."""
+    assert [{"attempts": 0}] == [route["retries"] for route in rule("match: {methods: [POST]}, retries: {attempts: 3, codes: [503]}")]
+
+
+def test_nothing_said_is_no_retry_and_the_default_timeout() -> None:
+    """Istio's own two more tries are switched off."""
+    assert [({"attempts": 0}, "15s")] == [(route["retries"], route["timeout"]) for route in rule("name: x")]
+
+
+def test_percentages_of_faults_and_mirrors_are_written() -> None:
+    """Unset would be none of a fault and all of a mirror."""
+    (route,) = rule("fault: {delay: {duration: 200ms, percent: 5%}, abort: {status: 503, percent: 0.5%}}, mirror: {to: b, percent: 10%}")
+    assert {"fixedDelay": "0.200s", "percentage": {"value": 5.0}} == route["fault"]["delay"]
+    assert {"httpStatus": 503, "percentage": {"value": 0.5}} == route["fault"]["abort"]
+    assert [{"value": 10.0}] == [mirror["percentage"] for mirror in route["mirrors"]]
+
+
+def test_percent_signs_in_header_values_are_doubled() -> None:
+    """A lone one would be read as a variable, and cost the port its routes."""
+    (route,) = rule('headers: {request: {set: {x-a: "100%"}}, response: {add: {x-b: "%REQ(x)%"}, remove: [x-c]}}')
+    assert {"request": {"set": {"x-a": "100%%"}}, "response": {"add": {"x-b": "%%REQ(x)%%"}, "remove": ["x-c"]}} == route["headers"]
+
+
+def test_foreign_origins_are_not_refused() -> None:
+    """A wildcard origin is a regex; a preflight of another origin goes on."""
+    (route,) = rule("cors: {origins: ['https://*.b.example', 'https://a.example'], methods: [GET], maxAge: 10m}")
+    cors = route["corsPolicy"]
+    assert [{"exact": "https://a.example"}, {"regex": r"https://.+\.b\.example"}] == sorted(cors["allowOrigins"], key=str)
+    assert ("600s", False, "FORWARD") == (cors["maxAge"], cors["allowCredentials"], cors["unmatchedPreflights"])
+
+
+# --- telemetry ------------------------------------------------------------------------------------------------------------------
+
+
+def test_telemetry_is_set_on_the_mesh_s_own_workloads() -> None:
+    """L16: one EnvoyFilter a workload, each with a selector, and the collector as a cluster that no workload can call."""
+    mesh = mesh_in(SHOP)
+    spec = one(mesh, "EnvoyFilter", "users.telemetry")
+    assert {"labels": {"app": "users"}} == spec["workloadSelector"]
+    cluster = next(patch["patch"]["value"] for patch in spec["configPatches"] if patch["applyTo"] == "CLUSTER")
+    address = cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]["socket_address"]
+    assert {"address": "otel-collector.shop.svc.cluster.local", "port_value": 4317} == address
+    samplings = [
+        patch["patch"]["value"]["typed_config"]["tracing"]["random_sampling"]["value"]
+        for patch in spec["configPatches"]
+        if "tracing" in patch["patch"]["value"].get("typed_config", {})
+    ]
+    assert [5.0] == samplings
+
+
+def test_telemetry_that_is_off_is_switched_off() -> None:
+    """`off` silences what the platform's own settings would report."""
+    mesh = mesh_of(
+        HEAD.replace("access: allow", "access: allow, telemetry: {accessLog: off, metrics: off}") + "services: {b: {ports: {http: 80}}}"
+    )
+    spec = one(mesh, "Telemetry", "b")
+    assert ({"matchLabels": {"app": "b"}}, [{"disabled": True}]) == (spec["selector"], spec["accessLogging"])
+    assert [True] == [override["disabled"] for override in spec["metrics"][0]["overrides"]]
+
+
+# --- refusals -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("services: {x: {hosts: [x.example], ports: {db: {port: 5432, protocol: tcp}}}}", "speaks plain tcp"),
+        (RULE.format(rule="match: {query: {q: {absent: true}}}"), "`absent` or `not` on query field `q`"),
+        (RULE.format(rule="match: {query: {q: {not: a}}}"), "`absent` or `not` on query field `q`"),
+        (
+            RULE.format(rule="retries: {attempts: 1, conditions: [connect-failure], backoff: {initial: 10ms, max: 1s}}"),
+            "ten times the first",
+        ),
+        (RULE.format(rule="match: {headers: {x: [" + "a" * 600 + ", " + "b" * 600 + "]}}"), "Istio takes at most 1024"),
+        (
+            "services: {b: {ports: {t: {port: 443, protocol: tls}}, versions: {v1: {}, v2: {}}, traffic: {v1: 1, v2: 1}}}",
+            "`traffic` on port t",
+        ),
+        (
+            "services: {b: {ports: {http: 80}, outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 12.5%}}}",
+            "Istio takes whole percents",
+        ),
+        (
+            "services: {a: {ports: {http: 80}, calls: [{service: x, ports: [h]}]}, "  # noqa: ISC004 - one mesh
+            "x: {hosts: [x.example], ports: {h: {port: 80, protocol: http}, t: {port: 443, protocol: tls}}}}",
+            "its proxy can't guard it",
+        ),
+        (
+            "services: {b: {ports: {http: 80}}}\n"  # noqa: ISC004 - one mesh
+            "routes: {r: {services: [b], rules: [{match: {paths: '/a/*/**'}, redirect: {path: {replacePrefixMatch: /n}}}]}}",
+            "replaces a prefix with a wildcard in it",
+        ),
+    ],
+)
+def test_refuses_what_istio_cant_say(text: str, expected: str) -> None:
+    """L3: an error, never something else than was said."""
+    (message,) = complaints_of(text)
+    assert expected in message
+
+
+def with_options(options: str, more: str = "") -> Mesh:
+    """A mesh with options of this target."""
+    head = f"namespace: shop\nmesh: {{name: shop, trustDomain: s.example, access: allow, {more}targets: {{istio: {options}}}}}\n"
+    return mesh_of(head + "services: {b: {ports: {http: 80}}}")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ('{version: "1.29"}', ("MC503", "1.29")),
+        ('{version: "1.99"}', ("MC503", "1.99")),
+        ("{versoin: '1.31'}", ("MC505", "versoin")),
+        ("{envoyFilters: never}", ("MC505", "never")),
+        ("{accept: [retry-backof-max]}", ("MC506", "retry-backof-max")),
+    ],
+)
+def test_refuses_options_it_does_not_know(options: str, expected: tuple[str, str]) -> None:
+    """A version, an option, a value or an approximation that does not exist is an error of its own."""
+    code, word = expected
+    found = [finding for finding in target.check(with_options(options)) if finding.code == code]
+    assert [True] == [word in finding.message for finding in found]
+
+
+def test_forbidden_filters_are_missed_where_they_are_needed() -> None:
+    """A team without EnvoyFilters is told at the telemetry's line, unless it accepts the loss by name."""
+    forbidden = with_options("{envoyFilters: forbid}", "telemetry: {accessLog: json}, ")
+    assert 1 == sum("telemetry" in finding.message for finding in target.check(forbidden))
+    accepted = with_options("{envoyFilters: forbid, accept: [telemetry]}", "telemetry: {accessLog: json}, ")
+    assert 0 == sum("telemetry" in finding.message for finding in target.check(accepted))
+    assert [] == [o for o in traffic_objects(accepted, ignore) if o.kind == "EnvoyFilter"]
+
+
+def test_older_istio_lacks_redirects_of_prefixes() -> None:
+    """`prefixRewrite` came with 1.31."""
+    text = """
+namespace: shop
+mesh: {name: shop, trustDomain: s.example, access: allow, targets: {istio: {version: "1.30"}}}
+services: {b: {ports: {http: 80}}}
+routes: {r: {services: [b], rules: [{match: {paths: /old/**}, redirect: {path: {replacePrefixMatch: /new}}}]}}
+"""
+    assert [True] == ["1.31" in message for message in complaints_of(text)]
+
+
+def test_services_that_share_pods_are_refused() -> None:
+    """What is written for one workload would hold for the other."""
+    mesh = mesh_of(HEAD + "services: {a: {ports: {http: 80}, selector: {app: x}}, b: {ports: {http: 80}, selector: {app: x, tier: y}}}")
+    found = [finding for finding in target.check(mesh) if "takes the pods of" in finding.message]
+    assert [("services", "b")] == [finding.origin.path for finding in found]
+
+
+def test_open_egress_still_guards_listed_services() -> None:
+    """L8: every proxy knows every outside service, and answers 502 for its workload where that declares no call of it."""
+    text = """
+namespace: shop
+mesh: {name: shop, trustDomain: s.example, access: allow, egress: allow}
+services:
+  a: {ports: {http: 80}, calls: [x, b]}
+  b: {ports: {http: 80}}
+  x: {hosts: [x.example], ports: {http: 80}}
+"""
+    mesh = mesh_of(text)
+    assert "ALLOW_ANY" == one(mesh, "Sidecar", "b")["outboundTrafficPolicy"]["mode"]
+    assert "shop/x.example" in one(mesh, "Sidecar", "b")["egress"][0]["hosts"]
+    assert {"status": 502} == one(mesh, "VirtualService", "x")["http"][-1]["directResponse"]
