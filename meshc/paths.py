@@ -93,13 +93,13 @@ def read(raw_path: bytes | str, mode: str = "normalize") -> Reading:
         freedoms.append("a fragment in the path")
     if forbidden_in_line(data):
         return Reading(None, "a byte in the path that HTTP forbids in a request line", may_close=True)
+    if not data.startswith(b"/"):
+        return Reading(None, "a path that does not begin with a slash", may_close=True)  # no form of request-target that HTTP knows
     if refusal := _refused(data):
         return Reading(None, refusal)
     if b"\\" in data:
         freedoms.append("a raw backslash in the path")
         data = data.replace(b"\\", b"/")
-    if not data.startswith(b"/"):
-        return Reading(None, "a path that does not begin with a slash")
     try:
         parts = [_decode(part).decode("utf-8") for part in data.split(b"/")[1:]]
     except UnicodeDecodeError:

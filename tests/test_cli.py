@@ -121,7 +121,9 @@ def test_progress_is_for_terminals_only(tmp_path: Path) -> None:
     """A log does not hold lines that were meant to be written over."""
     mesh = mesh_folder(tmp_path)
     assert "\r" not in run("lint", mesh, "--target", "istio").err
-    assert "linting" in run("lint", mesh, "--target", "istio", terminal=True).err
+    err = run("lint", mesh, "--target", "istio", terminal=True).err
+    assert err.startswith("\r\x1b[Klinting\r\x1b[K")
+    assert "\r" not in run("--version", terminal=True).err
 
 
 def test_a_bug_is_told_without_a_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,9 +191,12 @@ def test_completes_commands() -> None:
 
 def test_interrupt_of_the_process(tmp_path: Path) -> None:
     """A real SIGINT while waiting for standard input ends with 130 too."""
-    command = [sys.executable, "-c", RUN, "lint", "-"]
+    program = f"import meshc.cli.findings; print('ready', flush=True); {RUN}"
+    command = [sys.executable, "-c", program, "lint", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
-        time.sleep(1.5)  # until it reads
+        assert process.stdout is not None
+        assert b"ready\n" == process.stdout.readline()
+        time.sleep(0.5)  # until it reads
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert (130, False) == (process.returncode, b"Traceback" in err)

@@ -205,6 +205,24 @@ def test_to_standard_output_never_partly(mesh: Path) -> None:
     assert "apiVersion" not in done.stdout
 
 
+def test_trees_of_other_targets_are_named(mesh: Path) -> None:
+    """What was built for a target that the mesh no longer names stays, and is named; who names targets is not told of others."""
+    run("build", mesh, "--target", "istio")
+    ran = run("build", mesh)
+    assert (0, True) == (ran.code, str(mesh / "out" / "istio") in ran.err)
+    assert (mesh / "out" / "istio" / "kustomization.yaml").is_file()
+    assert "" == run("build", mesh, "--target", "toy").err
+
+
+def test_a_summary_that_fails_does_so_first(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A target that can't say what its files need has written none."""
+    import meshc_toy  # noqa: PLC0415 - installed by the fixture
+
+    monkeypatch.setattr(meshc_toy.ToyTarget, "summary", lambda *_: 1 // 0)
+    assert 3 == run("build", mesh).code
+    assert not (mesh / "out").exists()
+
+
 def test_same_bytes_whatever_the_hashes(tmp_path: Path, root: Path) -> None:
     """Python's hash seed changes no byte of the output for Istio."""
     shop = root / "tests" / "fixtures" / "shop"

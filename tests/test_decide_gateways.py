@@ -113,7 +113,7 @@ PATHS = paths(
     ("# in the query is 400 or cut", "/api?x#y", f"{API} | {BAD}"),
     ("a raw space is 400 or a closed connection", "/api x", f"{BAD} | refused"),
     ("a raw control byte is 400 or a closed connection", "/api\x01", f"{BAD} | refused"),
-    ("a target that does not begin with a slash is 400", "api", BAD),
+    ("a target that does not begin with a slash is 400 or a closed connection", "api", f"{BAD} | refused"),
 )
 
 

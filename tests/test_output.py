@@ -4,13 +4,16 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 import pytest
 
 from meshc import output
 from meshc.output import MARKER, swap
+from meshc.output.manifest import made
 from meshc.target import File
 
 
@@ -243,6 +246,7 @@ def test_a_list_with_both_sides_of_a_merge(tmp_path: Path) -> None:
 def test_a_list_cannot_name_files_outside(tmp_path: Path, path: str) -> None:
     """Whatever somebody wrote into the list, nothing outside the tree is removed."""
     (tmp_path / "victim").write_text("mine")
+    assert {} == made(f"{'0' * 64}  {path}\n".encode())
     build(tmp_path, {"a": "1"})
     with (tmp_path / "t" / MARKER).open("a") as listed:
         listed.write(f"{hashlib.sha256(b'mine').hexdigest()}  {path}\n")
@@ -269,9 +273,9 @@ def test_targets_cannot_leave_their_tree(tmp_path: Path, path: str) -> None:
 
 def test_targets_cannot_make_a_file_twice(tmp_path: Path) -> None:
     """Two files of one name, or a file that is a folder too, are the target's bug."""
-    for made in ([*files({"a": "1"}), *files({"a": "2"})], files({"a": "1", "a/b": "1"})):
+    for wanted in ([*files({"a": "1"}), *files({"a": "2"})], files({"a": "1", "a/b": "1"})):
         with pytest.raises(ValueError, match="impossible names"):
-            output.write(tmp_path / "out", {"t": made})
+            output.write(tmp_path / "out", {"t": wanted})
 
 
 # --- when the disk says no ------------------------------------------------------------------------------------------------------
@@ -306,16 +310,36 @@ def listing(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b"" for path in sorted(folder.rglob("*"))}
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="modes do not bind root; the refusal is tested by a failing call instead")
-def test_a_read_only_folder(tmp_path: Path) -> None:
-    """No permission to write: MC803, and the tree stays."""
-    build(tmp_path, {"a": "1"})
-    tmp_path.chmod(0o555)
+NOBODY = 65534
+
+
+@contextmanager
+def unprivileged(*paths: Path) -> Iterator[None]:
+    """Root is not bound by modes: as root, the paths are given to nobody, and so is what happens inside."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for path in paths:
+        os.chown(path, NOBODY, NOBODY)
+    os.seteuid(NOBODY)
     try:
-        assert ["MC803"] == [code for code, _ in refusal(tmp_path, {"a": "2"})]
+        yield
     finally:
-        tmp_path.chmod(0o755)
-    assert {"t/a": "1"} == tree(tmp_path)
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("closed", [".", "t"])
+def test_a_read_only_folder(closed: str) -> None:
+    """No permission to write, to the output folder or to the tree: MC803, and all stays."""
+    with tempfile.TemporaryDirectory() as name:
+        out = Path(name) / "out"
+        build(out, {"a": "1"})
+        before = listing(out)
+        with unprivileged(Path(name), out, *out.rglob("*")):
+            (out / closed).chmod(0o555)
+            found = refusal(out, {"a": "2"})
+            (out / closed).chmod(0o755)
+        assert ([("MC803", ".")], before) == (found, listing(out))
 
 
 @pytest.mark.parametrize("call", ["mkdir", "link", "open", "chmod"])

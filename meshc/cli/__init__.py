@@ -128,6 +128,8 @@ def _run(arguments: list[str], terminal: Terminal) -> int:
             code = group.invoke(context)
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    finally:
+        terminal.status("")
     return code if isinstance(code, int) else 0
 
 

@@ -76,7 +76,10 @@ def command(  # noqa: PLR0917 - one parameter an option
     if out == "-":
         return _to_stdout(trees, terminal)
     folder = Path(out) if out is not None else (path if path.is_dir() else path.parent) / "out"
-    return _checked(folder, trees, terminal) if check else _written(folder, trees, chosen, mesh, terminal)
+    code = _checked(folder, trees, terminal) if check else _written(folder, trees, chosen, mesh, terminal)
+    if not asked:
+        _name_others(folder, trees, terminal)
+    return code
 
 
 def _made(target: "Target", mesh: "Mesh", terminal: Terminal) -> tuple["File", ...]:
@@ -123,6 +126,7 @@ def _written(folder: Path, trees: Mapping[str, Sequence["File"]], chosen: Sequen
     from meshc.output import WriteError, write  # noqa: PLC0415 - as above
     from meshc.report.changes import summary  # noqa: PLC0415 - as above
 
+    notes = [tuple(target.summary(mesh)) for target in chosen]  # a target that fails does so before anything is written
     terminal.status("writing")
     try:
         done = write(folder, trees)
@@ -131,6 +135,14 @@ def _written(folder: Path, trees: Mapping[str, Sequence["File"]], chosen: Sequen
         return 1
     terminal.status("")
     accepted = {options.name: options.accept for options in mesh.targets}
-    for one, target in zip(done, chosen, strict=True):
-        terminal.out(summary(one, accepted.get(target.name, ()), target.summary(mesh), colour=terminal.coloured(), width=terminal.width))
+    for one, lines in zip(done, notes, strict=True):
+        terminal.out(summary(one, accepted.get(one.target, ()), lines, colour=terminal.coloured(), width=terminal.width))
     return 0
+
+
+def _name_others(folder: Path, trees: Mapping[str, Sequence["File"]], terminal: Terminal) -> None:
+    """A target that the mesh no longer names leaves its tree behind: only the user knows whether it is still deployed."""
+    from meshc.output import left_alone  # noqa: PLC0415 - help must not wait for it
+
+    for other in left_alone(folder, trees):
+        terminal.say(f"{other} was built for a target that the mesh does not name; remove the folder if nothing uses it")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from meshc.cli.options import UnwritableError
 from meshc.cli.terminal import Terminal, pass_terminal, terminal_options
 
 EXAMPLES = """\
@@ -38,7 +39,7 @@ def command(terminal: Terminal, folder: Path) -> int:
             with (folder / name).open("x", encoding="utf-8") as opened:
                 opened.write(text)
     except OSError as error:
-        raise click.FileError(str(folder), error.strerror) from error
+        raise UnwritableError(str(folder), error.strerror) from error
     where = "" if str(folder) == "." else f" {folder}"
     terminal.out(f"wrote {folder / FILE}\n\nnext:\n" + "".join(f"  meshc {name}{where}\n" for name in ("lint", "test", "build")))
     return 0

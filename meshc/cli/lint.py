@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from meshc.cli.options import target_option
+from meshc.cli.options import UnwritableError, target_option
 from meshc.cli.terminal import Terminal, pass_terminal, terminal_options
 
 EXAMPLES = """\
@@ -78,4 +78,4 @@ def _write(file: Path, text: str) -> None:
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise click.FileError(str(file), error.strerror) from error
+        raise UnwritableError(str(file), error.strerror) from error

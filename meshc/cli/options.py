@@ -11,6 +11,12 @@ C = TypeVar("C", bound=Callable[..., Any])
 MESH: Final = click.Path(exists=True, path_type=Path)
 
 
+class UnwritableError(click.FileError):
+    """A file that a command was told to write, and can't: no finding about the mesh, so not the code of one."""
+
+    exit_code = 2
+
+
 def path_argument(command: C) -> C:
     """The mesh: a file or a folder."""
     return click.argument("path", type=MESH, default=".", metavar="[PATH]")(command)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from meshc.cli.options import UnwritableError
 from meshc.cli.terminal import Terminal, pass_terminal, terminal_options
 
 FILE = "mesh.v1.json"
@@ -43,7 +44,7 @@ def command(terminal: Terminal, folder: Path | None, check: bool) -> int:  # noq
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FILE).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise click.FileError(str(folder / FILE), error.strerror) from error
+        raise UnwritableError(str(folder / FILE), error.strerror) from error
     terminal.out(f"wrote {folder / FILE}\n")
     return 0
 

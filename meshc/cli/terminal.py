@@ -20,6 +20,7 @@ class Terminal:
 
     color: str = "auto"
     debug: bool = False
+    showing: bool = False  # whether a line of progress stands there now
 
     def coloured(self, stream: TextIO | None = None) -> bool:
         """Whether a stream gets colours: the option decides, then FORCE_COLOR and NO_COLOR, then whether a person sees it."""
@@ -52,9 +53,10 @@ class Terminal:
 
     def status(self, text: str) -> None:
         """What is being done, on a line that the next one replaces; only where a person watches."""
-        if _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
+        if (text or self.showing) and _is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb":
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
+            self.showing = bool(text)
 
 
 def _is_terminal(stream: TextIO) -> bool:

@@ -1,7 +1,7 @@
 """Files and the disk: the only place that writes what a build makes, whole trees or nothing (L17)."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from meshc.output.swap import alone, discard, put_in_place, recover, retire, sta
 from meshc.output.tree import Change, change, in_the_way, scan
 from meshc.target import File
 
-__all__ = ["MARKER", "Drift", "WriteError", "Written", "check", "stream", "write"]
+__all__ = ["MARKER", "Drift", "WriteError", "Written", "check", "left_alone", "stream", "write"]
 
 
 class WriteError(Exception):
@@ -57,6 +57,16 @@ def write(out: Path, trees: Mapping[str, Sequence[File]]) -> tuple[Written, ...]
     return tuple(
         Written(target, out / target, wanted.written, wanted.removed, wanted.unchanged, wanted.edited) for target, wanted in changes.items()
     )
+
+
+def left_alone(out: Path, targets: Iterable[str]) -> tuple[Path, ...]:
+    """Trees that builds made there for other targets."""
+    built = set(targets)
+    try:
+        folders = sorted(folder for folder in out.iterdir() if folder.name not in built and not folder.name.startswith("."))
+    except OSError:
+        return ()
+    return tuple(folder for folder in folders if not folder.is_symlink() and (folder / MARKER).is_file())
 
 
 def check(out: Path, trees: Mapping[str, Sequence[File]]) -> tuple[Drift, ...]:

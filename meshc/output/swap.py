@@ -232,8 +232,7 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def discard(lives: Iterable[Path]) -> None:
-    """Removes staged trees that are not wanted after all."""
+    """Removes staged trees that are not wanted after all, as the next build would."""
     for live in lives:
-        if os.path.lexists(staging(live)):
-            with suppress(OSError):
-                retire(staging(live), live)
+        with suppress(OSError):
+            recover(live)

@@ -37,8 +37,10 @@ def summary(one: Written, accepted: Iterable[str], notes: Iterable[str], *, colo
     if len(one.removed) > _SHOWN:
         lines.append(f"  ... and {len(one.removed) - _SHOWN:,} more")
     lines += [f"  {paint('undone', Style.WARNING)} changes by hand: {printable(path)}" for path in one.edited]
-    lines += [f"  {paint('accepted', Style.WARNING)} approximation: {printable(name)}" for name in accepted]
-    for note in notes:
+    said = list(notes)
+    unsaid = [name for name in accepted if not any(name in note for note in said)]  # a target may explain what it means by one
+    lines += [f"  {paint('accepted', Style.WARNING)} approximation: {printable(name)}" for name in unsaid]
+    for note in said:
         lines += _wrapped(note, width)
     return "".join(f"{line}\n" for line in lines)
 

@@ -91,7 +91,7 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 
 def _snippet(place: Place, page: _Page, style: Style, arrow: str) -> list[str]:
     span, lines = place.span, page.sources.get(place.file)
-    where = f"{printable(place.file)}:{span.line}:{span.column}"
+    where = f"{printable(place.file)}:{span.line}:{span.column}" if place.file else "."  # a folder in which no file is to blame
     head = " " * page.gutter + page.paint(arrow, Style.FRAME) + f" {where}"
     if lines is None or span.line > len(lines.starts):
         return [f"{head}: {printable(place.label)}" if place.label else head]

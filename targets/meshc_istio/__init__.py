@@ -9,13 +9,13 @@ from meshc.features import Feature
 from meshc.model import Mesh
 from meshc.target import File
 from meshc_istio import approximations, complaints, control_plane, security, versions
-from meshc_istio.answers import answer_filters
 from meshc_istio.certificate import certificates
 from meshc_istio.complaints import Complain
 from meshc_istio.destination_rule import destination_rules
 from meshc_istio.gateway import gateways
 from meshc_istio.kustomization import kustomization
 from meshc_istio.objects import Object, manifest, path_of
+from meshc_istio.rule_patches import rule_patches
 from meshc_istio.service_entry import service_entries
 from meshc_istio.sidecar import sidecars
 from meshc_istio.telemetry import telemetry
@@ -111,7 +111,7 @@ def traffic_objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:
     yield from gateways(mesh)
     yield from virtual_services(mesh, complain)
     yield from telemetry(mesh, complain)
-    yield from answer_filters(mesh, complain)
+    yield from rule_patches(mesh, complain)
 
 
 target: Final = IstioTarget()

@@ -56,7 +56,7 @@ def _policy(point: CheckPoint, name: str, action: str, rules: list[Rule], origin
 
 
 def _rules(point: CheckPoint, bits: Conditions, grant: Grant, token: list[Rule]) -> Iterator[Rule]:
-    """The rule of an entry, or none where it matches nothing. Ports are always written: a rule with HTTP keys alone closes TCP ports."""
+    """The rule of an entry, or none where it matches nothing. A deny with HTTP keys alone would close TCP ports, so ports are written."""
     pattern = grant.pattern
     ports = point.target_ports(pattern.ports, http=pattern.has_http_keys or bool(token) or bool(grant.also))
     if () in (pattern.sources, pattern.hosts, pattern.methods, pattern.paths) or not ports:
@@ -66,14 +66,15 @@ def _rules(point: CheckPoint, bits: Conditions, grant: Grant, token: list[Rule])
     rule: Rule = {}
     if sources := _sources(point.mesh, plain.sources):
         rule["from"] = sources
-    rule["to"] = [{"operation": _operation(plain, ports)}]
+    if operation := _operation(plain, ports if point.names_ports else ()):
+        rule["to"] = [{"operation": operation}]
     if when:
         rule["when"] = when
     yield rule
 
 
 def _operation(pattern: Pattern, ports: Iterable[int]) -> Rule:
-    operation: Rule = {"ports": [str(port) for port in ports]}
+    operation: Rule = {"ports": numbers} if (numbers := [str(port) for port in ports]) else {}
     if pattern.hosts is not None:
         operation["hosts"] = [spelled for host in pattern.hosts for spelled in (host, f"{host}:*")]
     if pattern.methods is not None:

@@ -17,8 +17,8 @@ def values(mesh: Mesh) -> dict[str, Any]:
     return {
         "meshConfig": {
             "trustDomain": mesh.trust_domain,
-            # The filters that meshc writes see paths first; a proxy's own normalisation only takes a share of that work.
-            "pathNormalization": {"normalization": "BASE"},
+            # The filters that meshc writes read paths; a proxy's own normalisation would hide from them what `reject` refuses.
+            "pathNormalization": {"normalization": "NONE" if mesh.paths == "reject" else "BASE"},
             "defaultHttpRetryPolicy": {"attempts": 0},
             "defaultConfig": {"gatewayTopology": {"numTrustedProxies": 0}},
         },
@@ -26,6 +26,7 @@ def values(mesh: Mesh) -> dict[str, Any]:
         "pilot": {
             "env": {
                 "ENABLE_INBOUND_RETRY_POLICY": "false",
+                "PILOT_HTTP10": "1",  # without it a request of HTTP/1.0 meets a closed connection
                 "PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "true",
             }
         },
@@ -37,6 +38,8 @@ def needs(mesh: Mesh) -> Iterator[str]:
     yield f"for Istio {version_of(mesh)}; apply with `kubectl apply -k` or point Argo CD or Flux at the folder"
     yield f"{VALUES}: settings of the control plane (Helm chart istiod) that the laws rely on; no manifest, so kustomization.yaml omits it"
     yield "every Service names its ports' protocols (`appProtocol` or the port's name), as the mesh says them"
+    for gateway in mesh.gateways:
+        yield f"the Service of gateway {gateway.name} maps each listener's port to the same port of its pods"
     telemetry = mesh.telemetry
     if telemetry is not None and telemetry.metrics == "prometheus":
         yield "metrics: each proxy serves Prometheus on port 15090 (`/stats/prometheus`); nothing is written for that"

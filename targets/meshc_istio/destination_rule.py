@@ -11,6 +11,7 @@ from meshc_istio.names import fqdn, numbered
 from meshc_istio.objects import NETWORKING, Object, Wave
 
 NO_LIMIT: Final = 2_147_483_647
+_ISTIO_TIMEOUTS: Final = (10_000, 3_600_000)  # connecting, idle: what Istio itself writes
 _SIMPLE: Final = {LbPolicy.ROUND_ROBIN: "ROUND_ROBIN", LbPolicy.LEAST_REQUEST: "LEAST_REQUEST", LbPolicy.RANDOM: "RANDOM"}
 _HASHED: Final = {"header": "httpHeaderName", "query": "httpQueryParameterName"}
 
@@ -20,11 +21,28 @@ def destination_rules(mesh: Mesh, complain: Complain) -> Iterator[Object]:
     for service in mesh.services:
         hosts = sorted(service.hosts) if service.external else [fqdn(mesh, service.name)]
         for index, host in enumerate(hosts):
+            if host.startswith("*"):
+                _complain_of_settings(service, complain)
+                continue
             spec: dict[str, Any] = {"host": host, "exportTo": ["*"], "trafficPolicy": _policy(mesh, service, complain)}
             if service.versions:
                 spec["subsets"] = [{"name": version.name, "labels": dict(version.labels)} for version in service.versions]
             name = numbered(service.name.name, index)
             yield Object(NETWORKING, "DestinationRule", name, service.name.namespace, spec, service.origin, Wave.DESTINATIONS)
+
+
+def _complain_of_settings(service: Service, complain: Complain) -> None:
+    """A wildcard's cluster finds its hosts while it runs, and Envoy takes none whose TLS a DestinationRule says anything about."""
+    said = {
+        "circuitBreaker": service.circuit_breaker is not None,
+        "outlierDetection": service.outlier_detection is not None,
+        "loadBalancing": service.load_balancing.policy is not LbPolicy.LEAST_REQUEST,
+        "timeouts": (service.connect_timeout_ms, service.idle_timeout_ms) != _ISTIO_TIMEOUTS,
+        "tls": any(port.tls is not None for port in service.ports),
+    }
+    for key, unsayable in said.items():
+        if unsayable:
+            complain(f"`{key}` of an external service with a wildcard host, which Istio can't set for such hosts", service.origin)
 
 
 def _policy(mesh: Mesh, service: Service, complain: Complain) -> dict[str, Any]:

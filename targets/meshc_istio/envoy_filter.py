@@ -1,10 +1,10 @@
 """The frame of an EnvoyFilter: whose proxy, which chain, where in it, and in which order several of them stand (L16)."""
 
-from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any, Final
 
-from meshc.diagnostics import Origin
+from meshc_istio.check_point import CheckPoint
+from meshc_istio.names import object_name
 from meshc_istio.objects import NETWORKING_ALPHA, Object, Wave
 
 OUTBOUND: Final = "SIDECAR_OUTBOUND"
@@ -23,12 +23,11 @@ class Priority(IntEnum):
     NORMALIZE = 40
 
 
-def envoy_filter(
-    name: str, namespace: str, selector: Iterable[tuple[str, str]], priority: Priority, patches: list[dict[str, Any]], origin: Origin
-) -> Object:
+def envoy_filter(point: CheckPoint, what: str, priority: Priority, patches: list[dict[str, Any]]) -> Object:
     """An EnvoyFilter for one workload."""
-    spec = {"workloadSelector": {"labels": dict(sorted(selector))}, "priority": int(priority), "configPatches": patches}
-    return Object(NETWORKING_ALPHA, "EnvoyFilter", name, namespace, spec, origin, Wave.FILTERS)
+    selector = {"labels": dict(sorted(point.selector))}
+    spec = {"workloadSelector": selector, "priority": int(priority), "configPatches": patches}
+    return Object(NETWORKING_ALPHA, "EnvoyFilter", object_name(point.name, what), point.namespace, spec, point.origin, Wave.FILTERS)
 
 
 def merge_connection_manager(context: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """How a pattern of the language becomes `match` entries of a VirtualService: every OR that Istio lacks is multiplied out."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, TypeAlias
@@ -13,6 +14,7 @@ from meshc_istio.complaints import Complain
 
 Entry: TypeAlias = dict[str, Any]
 LONGEST_REGEX: Final = 1024  # Istio's validation of StringMatch
+PATH_AND_QUERY: Final = ":path"  # what a proxy calls it among the headers
 MOST_ENTRIES: Final = 512  # of one rule: beyond it a proxy's table grows out of hand
 _NOTHING: Final[tuple[Entry, ...]] = ({},)
 
@@ -58,6 +60,10 @@ def _merged(scope: Scope, parts: Iterable[Entry], origin: Origin) -> Entry:
         for key, value in part.items():
             if isinstance(value, dict) and key in ("headers", "withoutHeaders", "queryParams"):
                 held = entry.setdefault(key, {})
+                if PATH_AND_QUERY in held and PATH_AND_QUERY in value:
+                    either = f"{held[PATH_AND_QUERY]['regex']}|{value[PATH_AND_QUERY]['regex']}"
+                    held[PATH_AND_QUERY] = {"regex": _short(scope, either, origin)}
+                    continue
                 if held.keys() & value.keys():
                     scope.complain(f"two conditions on one field ({', '.join(value)}) in one match, which Istio has no room for", origin)
                 held.update(value)
@@ -164,13 +170,51 @@ def _negated(scope: Scope, field: FieldMatch, banned: tuple[ValueMatch, ...]) ->
 
 
 def _query(scope: Scope, field: FieldMatch) -> list[Entry]:
-    if any(one.kind in (ValueKind.ABSENT, ValueKind.NOT) for one in field.any_of):
-        scope.complain(f"`absent` or `not` on query field `{field.name}`, which Istio can't say", field.origin)
-        return []
-    if not field.any_of:
-        return []
-    string = _string(scope, field.any_of, field.origin)
-    return [{"queryParams": {field.name: string or {"regex": ".*"}}}]
+    options: list[Entry] = []
+    positive = [one for one in field.any_of if one.kind not in (ValueKind.ABSENT, ValueKind.NOT)]
+    if positive:
+        options.append({"queryParams": {field.name: _string(scope, positive, field.origin) or {"regex": ".*"}}})
+    for one in field.any_of:
+        if one.kind is ValueKind.ABSENT:
+            options.append(_no_field(scope, field))
+        elif one.kind is ValueKind.NOT:
+            options.extend(_other_value(scope, field, one.none_of))
+    return options
+
+
+def _no_field(scope: Scope, field: FieldMatch) -> Entry:
+    """Istio has no word for a field that is not there; the proxy's `:path` holds the query, and there a regex can say it."""
+    there = rf"[^?]*\?(?:.*&)?{regex.escape(field.name)}(?:[=&].*)?"
+    return {"withoutHeaders": {PATH_AND_QUERY: {"regex": _short(scope, there, field.origin)}}}
+
+
+def _other_value(scope: Scope, field: FieldMatch, banned: tuple[ValueMatch, ...]) -> Iterator[Entry]:
+    """A first field with none of the values, or none at all unless `absent` is one of them."""
+    kinds = {one.kind for one in banned}
+    if kinds & {ValueKind.NOT, ValueKind.REGEX}:
+        scope.complain(f"a `not` of a regex or of a `not` on query field `{field.name}`, which Istio can't say", field.origin)
+        return
+    exacts = {one.value for one in banned if one.kind is ValueKind.EXACT}
+    prefixes = {one.value for one in banned if one.kind is ValueKind.PREFIX} | ({""} if ValueKind.PRESENT in kinds else set())
+    if (expression := anything_but(exacts, prefixes)) is not None:
+        yield {"queryParams": {field.name: {"regex": _short(scope, expression, field.origin)}}}
+    if ValueKind.ABSENT not in kinds:
+        yield _no_field(scope, field)
+
+
+def anything_but(exacts: AbstractSet[str], prefixes: AbstractSet[str]) -> str | None:
+    """A regex of all texts that are none of the one and begin with none of the other; None where there is no such text."""
+    if "" in prefixes:
+        return None
+    heads = sorted({text[0] for text in (*exacts, *prefixes) if text})
+    if not heads:
+        return ".+" if exacts else ".*"
+    options = ["[^" + "".join(f"\\{head}" if head in "\\^-[]" else head for head in heads) + "].*"]
+    for head in heads:
+        rest = anything_but({text[1:] for text in exacts if text[:1] == head}, {text[1:] for text in prefixes if text[:1] == head})
+        if rest is not None:
+            options.append(regex.escape(head) + rest)
+    return f"(?:{'|'.join(options)})" + ("" if "" in exacts else "?")
 
 
 def _string(scope: Scope, conditions: Sequence[ValueMatch], origin: Origin) -> Entry:

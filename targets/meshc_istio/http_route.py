@@ -328,12 +328,11 @@ def _with(headers: tuple[tuple[str, str], ...], changes: HeaderChanges) -> Heade
 
 
 def _changes(changes: HeaderChanges) -> dict[str, Any]:
-    """A `%` begins a variable in Envoy, and a broken one costs the whole port its routes."""
+    """A `%` begins a variable in Envoy, and a broken one costs the whole port its routes. Empty values are left to a patch."""
     found: dict[str, Any] = {}
-    if changes.set:
-        found["set"] = {name: value.replace("%", "%%") for name, value in sorted(changes.set)}
-    if changes.add:
-        found["add"] = {name: value.replace("%", "%%") for name, value in sorted(changes.add)}
+    for how, said in (("set", changes.set), ("add", changes.add)):
+        if values := {name: value.replace("%", "%%") for name, value in sorted(said) if value}:
+            found[how] = values
     if changes.remove:
         found["remove"] = sorted(changes.remove)
     return found

@@ -9,7 +9,7 @@ from meshc_istio.body_limit import body_filters, route_buffer, rule_body_filters
 from meshc_istio.check_point import CheckPoint, check_points
 from meshc_istio.complaints import Complain, gives_up, may_filter
 from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, insert_before_router, merge_route
-from meshc_istio.names import object_name, route_name
+from meshc_istio.names import route_name
 from meshc_istio.objects import Object
 from meshc_istio.rate_limit import limit_filter
 from meshc_istio.versions import allows_envoy_filters
@@ -24,27 +24,25 @@ def limit_objects(mesh: Mesh) -> Iterator[Object]:
     for point in check_points(mesh):
         patches = [*_own(point), *_of_rules(mesh, point)]
         if patches:
-            name = object_name(point.name, "limits")
-            yield envoy_filter(name, point.namespace, point.selector, Priority.BEFORE_ROUTER, patches, point.origin)
+            yield envoy_filter(point, "limits", Priority.BEFORE_ROUTER, patches)
 
 
 def complain_of_limits(mesh: Mesh, complain: Complain) -> None:
     """Limits that need a filter where none may be, that would be counted apart, or that no filter can tell apart."""
     for point in check_points(mesh):
-        own = _rate_limits(point)
-        for limit in own:
-            may_filter(mesh, "rate-limits", "a rate limit", limit.origin, complain)
-            if _chains(point) > 1:
-                gives_up(mesh, "rate-limit-per-listener", "one limit over several listeners or kinds of connection", limit.origin, complain)
+        counted = [(limit, _chains(point)) for limit in _rate_limits(point)]
+        sized: list[Service | Listener | Rule] = [*([point.service] if point.service is not None else ())]
+        sized.extend(point.gateway.listeners if point.gateway is not None else ())
         for _, rule, chains in _limiting_rules(mesh, point):
-            for limit in rule.rate_limits:
-                may_filter(mesh, "rate-limits", "a rate limit", limit.origin, complain)
-                if chains > 1:
-                    gives_up(mesh, "rate-limit-per-listener", "one limit over several listeners", limit.origin, complain)
-            if rule.max_request_body is not None:
-                may_filter(mesh, "max-request-body", "`maxRequestBody`", rule.origin, complain)
-        for one in (point.service, *(point.gateway.listeners if point.gateway is not None else ())):
-            if one is not None and one.max_request_body is not None:
+            counted.extend((limit, chains) for limit in rule.rate_limits)
+            sized.append(rule)
+        for limit, chains in counted:
+            may_filter(mesh, "rate-limits", "a rate limit", limit.origin, complain)
+            if chains > 1:
+                what = "one limit over several listeners or kinds of connection, each of which would count by itself"
+                gives_up(mesh, "rate-limit-per-listener", what, limit.origin, complain)
+        for one in sized:
+            if one.max_request_body is not None:
                 may_filter(mesh, "max-request-body", "`maxRequestBody`", one.origin, complain)
         for listener in _mixed_bodies(point.gateway):
             complain("`maxRequestBody` differs between listeners of one port, which share their filters on Istio", listener.origin)

@@ -50,7 +50,8 @@ def secret_name(certificate: Certificate) -> str:
 
 def client_ca_name(gateway: Gateway, listener: Listener) -> str:
     """The Secret, in the namespace of a gateway's workload, that holds the CA of a listener's client certificates."""
-    return object_name(gateway_name(gateway, listener), "client-ca")
+    # By that end of its name alone istiod knows a Secret that holds no key (pilot/pkg/xds/sds.go).
+    return f"{gateway_name(gateway, listener)}-cacert"
 
 
 def numbered(name: str, index: int) -> str:

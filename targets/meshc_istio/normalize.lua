@@ -96,18 +96,18 @@ local function ipv6_ok(text)
   return groups == most
 end
 
--- The host without port and trailing dot, in lower case, and the authority without the dot; nil where it is malformed.
+-- The host without port and trailing dot, and the authority without the dot, both in lower case; nil where it is malformed.
 local function read_host(authority)
   local inside, port = authority:match("^%[([%x:.]+)%](:?%d*)$")
   if inside then
     if port == ":" or (port ~= "" and port:sub(1, 1) ~= ":") or not ipv6_ok(inside) then return nil end
-    return "[" .. inside:lower() .. "]", authority
+    return "[" .. inside:lower() .. "]", authority:lower()
   end
   local name, digits = authority:match("^([^:]*)(:%d+)$")
   name = name or authority
   local bare = name:sub(-1) == "." and name:sub(1, -2) or name
   if not bare:find("^[%w_.-]+$") or bare:find("..", 1, true) or bare:sub(1, 1) == "." or bare:sub(-1) == "." then return nil end
-  return bare:lower(), bare .. (digits or "")
+  return bare:lower(), bare:lower() .. (digits or "")
 end
 
 -- The value of the pattern that owns the host: exact beats the longest wildcard suffix beats `*`.
@@ -174,22 +174,32 @@ local function at_listener(handle, host, method, path, target)
   return true
 end
 
--- Only `Bearer ` and a token is one; what the token filter would dig out of another scheme is kept from it. True where it is refused.
-local function refused_bearer(handle, headers)
+local function unauthenticated(handle)
+  answer(handle, "401", { ["www-authenticate"] = "Bearer" })
+end
+
+-- Envoy joins the lines of this field by commas: a part that is no `name=value` of the first line's scheme is a line of its own.
+local function several_lines(value)
+  local rest = value:gsub('"[^"]*"', ""):match(",(.*)")
+  for part in ((rest or "=") .. ","):gmatch("([^,]*),") do
+    if not part:find("^[ \t]*[%w!#$%%&'*+.^_`|~-]*[ \t]*=") then return true end
+  end
+  return false
+end
+
+-- Only `Bearer ` and a token is one; what the token filter would dig out of another scheme is kept from it.
+local function check_bearer(handle, headers)
   local value = headers:get("authorization")
-  if value == nil then return false end
-  if headers:getNumValues("authorization") > 1 then
-    answer(handle, "401")
-    return true
+  if value == nil then return end
+  if headers:getNumValues("authorization") > 1 or several_lines(value) then
+    return unauthenticated(handle)
   end
   if value:sub(1, 7) == "Bearer " then
-    if value:find("^[%w_.=-]+$", 8) then return false end
-    answer(handle, "401")
-    return true
+    if value:find("^[%w_.=-]+$", 8) then return end
+    return unauthenticated(handle)
   end
   headers:add("x-meshc-authorization", value)
   headers:remove("authorization")
-  return false
 end
 
 local function drop_forged(headers)
@@ -217,5 +227,5 @@ function envoy_on_request(handle)
     local address = handle:streamInfo():downstreamDirectRemoteAddress()
     handle:streamInfo():dynamicMetadata():set("meshc", "peer", (address:gsub(":%d+$", "")))
   end
-  if S.bearer then refused_bearer(handle, headers) end
+  if S.bearer then check_bearer(handle, headers) end
 end

@@ -11,12 +11,11 @@ from meshc_istio.authorization_policy import authorization_policies
 from meshc_istio.check_point import INBOUND, CheckPoint, check_points
 from meshc_istio.conditions import Conditions
 from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, insert_after_tokens, insert_first, merge_connection_manager
-from meshc_istio.names import object_name
 from meshc_istio.normalize_lua import normalize_filter
 from meshc_istio.objects import Object
 from meshc_istio.peer_authentication import peer_authentication
 from meshc_istio.request_authentication import request_authentication
-from meshc_istio.tokens import local_replies, token_filters
+from meshc_istio.tokens import reply_mapper, token_filters, unauthenticated_mapper
 from meshc_istio.versions import allows_envoy_filters
 
 SECURITY_FEATURES: Final = frozenset(
@@ -73,27 +72,28 @@ def _guard(point: CheckPoint) -> Iterator[Object]:
 def _normalize(point: CheckPoint) -> Object:
     """What stands before everything, at every way into and out of the workload."""
     mesh = point.mesh
-    patches = [merge_connection_manager(point.context, _connection_settings(point))]
+    patches = [merge_connection_manager(point.context, _connection_settings(point, point.context))]
     patches.append(
         insert_first(point.context, normalize_filter(mesh, bearer=bool(point.providers), peer=_needs_peer(point), gateway=point.gateway))
     )
     if point.context == INBOUND:
-        patches.append(merge_connection_manager(OUTBOUND, _HEADERS))
+        patches.append(merge_connection_manager(OUTBOUND, _connection_settings(point, OUTBOUND)))
         patches.append(insert_first(OUTBOUND, normalize_filter(mesh, bearer=False, peer=False)))
-    name = object_name(point.name, "normalize")
-    return envoy_filter(name, point.namespace, point.selector, Priority.NORMALIZE, patches, point.origin)
+    return envoy_filter(point, "normalize", Priority.NORMALIZE, patches)
 
 
-_HEADERS: Final = {"common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"}}
-
-
-def _connection_settings(point: CheckPoint) -> dict[str, Any]:
-    settings: dict[str, Any] = {**_HEADERS, "forward_client_cert_details": "SANITIZE_SET"}
+def _connection_settings(point: CheckPoint, context: str) -> dict[str, Any]:
+    # A target that is no path (`OPTIONS *`) is refused before any filter, with 404.
+    mappers = [reply_mapper("response.code_details == 'absolute_path_rejected'", 400)]
+    settings: dict[str, Any] = {"common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"}}
+    # Envoy removes dot segments before any filter, and what they remove with them: an escaped slash there must be seen before.
+    settings["path_with_escaped_slashes_action"] = "REJECT_REQUEST"
+    if context != OUTBOUND:
+        settings["forward_client_cert_details"] = "SANITIZE_SET"
+        mappers.extend([unauthenticated_mapper(point)] if point.providers else [])
     if point.gateway is not None and point.gateway.trusted_hops:
         settings["xff_num_trusted_hops"] = point.gateway.trusted_hops
-    if point.providers:
-        settings |= local_replies(point)
-    return settings
+    return {**settings, "local_reply_config": {"mappers": mappers}}
 
 
 def _needs_peer(point: CheckPoint) -> bool:
@@ -107,5 +107,4 @@ def _between(point: CheckPoint, conditions: list[dict[str, Any]]) -> Iterator[Ob
         return
     insert = insert_after_tokens if point.providers else insert_first
     patches = [insert(point.context, one) for one in reversed(filters)]
-    name = object_name(point.name, "conditions")
-    yield envoy_filter(name, point.namespace, point.selector, Priority.CONDITIONS, patches, point.origin)
+    yield envoy_filter(point, "conditions", Priority.CONDITIONS, patches)

@@ -47,6 +47,7 @@ def _outside(service: Service, host: str, name: str) -> Object:
         "hosts": [host],
         "exportTo": ["*"],
         "location": "MESH_EXTERNAL",
+        # A wildcard's names are resolved by the proxy: sent on to the address that the workload dialled, a request could reach anything.
         "resolution": "DYNAMIC_DNS" if host.startswith("*") else "DNS",
         "ports": [_port(port) for port in service.ports],
     }

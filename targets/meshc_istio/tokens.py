@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from meshc.access import Grant
-from meshc.model import JwtProvider, Pattern
+from meshc.model import JwtProvider
 from meshc_istio import rbac
 from meshc_istio.authorization_policy import DENY_NAME, policy_name
 from meshc_istio.check_point import CheckPoint
@@ -23,21 +23,23 @@ def token_filters(point: CheckPoint) -> list[dict[str, Any]]:
     return [lua_filter("meshc.restore", RESTORE), *shadows]
 
 
-def local_replies(point: CheckPoint) -> dict[str, Any]:
-    """Settings of the connection manager that answer 401 where the law does."""
-    mapper = {
-        "filter": {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": _expression(point)}},
-        "status_code": 401,
-        "headers_to_add": [{"header": {"key": "www-authenticate", "value": "Bearer"}, "append_action": "ADD_IF_ABSENT"}],
-    }
-    return {"local_reply_config": {"mappers": [mapper]}}
+def unauthenticated_mapper(point: CheckPoint) -> dict[str, Any]:
+    """How local replies become 401 where the law says so."""
+    challenge = {"header": {"key": "www-authenticate", "value": "Bearer"}, "append_action": "ADD_IF_ABSENT"}
+    return {**reply_mapper(_expression(point), 401), "headers_to_add": [challenge]}
 
 
-def _expression(point: CheckPoint) -> dict[str, Any]:
+def reply_mapper(expression: str, status: int) -> dict[str, Any]:
+    """How local replies of which the expression (CEL) holds get another status."""
+    typed = {"@type": _CEL, "expression": expression}
+    return {"filter": {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": typed}}, "status_code": status}
+
+
+def _expression(point: CheckPoint) -> str:
     details = "response.code_details"
     refused = f"{details}.startsWith('rbac_access_denied') && !{details}.contains('-policy[{policy_name(point, DENY_NAME)}]')"
     saved = " || ".join(_saved(point))
-    return {"@type": _CEL, "expression": f"{details}.startsWith('jwt_authn_access_denied') || ({refused} && ({saved}))"}
+    return f"{details}.startsWith('jwt_authn_access_denied') || ({refused} && ({saved}))"
 
 
 def _saved(point: CheckPoint) -> Iterator[str]:
@@ -60,25 +62,34 @@ def _policies(point: CheckPoint, provider: JwtProvider) -> Iterator[tuple[str, d
     checks = point.checks
     lacking = {"not_id": rbac.holds_token_of(provider)}
     demanding = [grant for grant in checks.require if _asks_for(grant, provider)]
-    admitting = [grant for grant in checks.allow if grant.pattern.jwt is None or _asks_for(grant, provider)]
-    yield "would", _numbered(point, demanding if checks.open else admitting, [lacking])
+    admitting = demanding if checks.open else [grant for grant in checks.allow if _asks_for(grant, provider)]
+    ways: list[tuple[Grant, ...]] = [(grant,) for grant in admitting]
+    if not checks.open:
+        # What asks for no token is refused for want of one only where a token is required.
+        ways += [(grant, need) for grant in checks.allow if grant.pattern.jwt is None for need in demanding]
+    yield "would", _numbered(point, ways, [lacking])
     others = [grant for grant in checks.require if not _asks_for(grant, provider)]
     if others:
-        yield "other", _numbered(point, others, [])
+        yield "other", _numbered(point, [(grant,) for grant in others], [])
 
 
 def _asks_for(grant: Grant, provider: JwtProvider) -> bool:
     return grant.pattern.jwt is not None and grant.pattern.jwt.provider == provider.name
 
 
-def _numbered(point: CheckPoint, grants: list[Grant], more: list[dict[str, Any]]) -> dict[str, Any]:
-    concerned = [grant for grant in grants if point.target_ports(grant.pattern.ports, http=True)]
-    return {f"{number:04d}": _selecting(point, grant, more) for number, grant in enumerate(concerned)}
+def _numbered(point: CheckPoint, ways: list[tuple[Grant, ...]], more: list[dict[str, Any]]) -> dict[str, Any]:
+    concerned = [way for way in ways if all(point.target_ports(grant.pattern.ports, http=True) for grant in way)]
+    return {f"{number:04d}": _selecting(point, way, more) for number, way in enumerate(concerned)}
 
 
-def _selecting(point: CheckPoint, grant: Grant, more: list[dict[str, Any]]) -> dict[str, Any]:
-    """All keys of an entry but its token."""
-    patterns: tuple[Pattern, ...] = (grant.pattern, *grant.also)
-    ports = point.target_ports(grant.pattern.ports, http=True)
-    asked = [permission for pattern in patterns for permission in rbac.permissions(pattern, ports if pattern is grant.pattern else ())]
-    return rbac.policy(asked, [*rbac.principals(point.mesh, grant.pattern.sources), *more])
+def _selecting(point: CheckPoint, way: tuple[Grant, ...], more: list[dict[str, Any]]) -> dict[str, Any]:
+    """All keys but the tokens of entries that must all be met."""
+    asked = [permission for grant in way for permission in _permissions(point, grant)]
+    asking = [principal for grant in way for principal in rbac.principals(point.mesh, grant.pattern.sources)]
+    return rbac.policy(asked, [*asking, *more])
+
+
+def _permissions(point: CheckPoint, grant: Grant) -> Iterator[dict[str, Any]]:
+    yield from rbac.permissions(grant.pattern, point.target_ports(grant.pattern.ports, http=True))
+    for pattern in grant.also:
+        yield from rbac.permissions(pattern)

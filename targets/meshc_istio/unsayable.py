@@ -8,10 +8,9 @@ from meshc.model import Gateway, JwtMatch, Listener, Mesh, Pattern, SourceKind
 from meshc_istio.check_point import CheckPoint, check_points
 from meshc_istio.complaints import Complain, may_filter
 from meshc_istio.conditions import split
-from meshc_istio.versions import allows_envoy_filters, options_of
+from meshc_istio.versions import allows_envoy_filters
 
 _DEFAULT_DOMAIN: Final = "cluster.local"
-NO_NORMALIZATION: Final = "none"
 
 
 def complain_of_check_point(point: CheckPoint, complain: Complain) -> None:
@@ -25,13 +24,6 @@ def complain_of_check_point(point: CheckPoint, complain: Complain) -> None:
 
 def complain_of_mesh(mesh: Mesh, complain: Complain) -> None:
     """What holds for the whole mesh."""
-    options = options_of(mesh)
-    if mesh.paths == "reject" and (options is None or options.option("pathNormalization") != NO_NORMALIZATION):
-        complain(
-            "`mesh.paths: reject` needs a control plane whose `meshConfig.pathNormalization.normalization` is NONE, because by default"
-            " the proxy removes dot segments before any filter sees them; say so by `mesh.targets.istio.pathNormalization: none`",
-            mesh.origin,
-        )
     if any(point.http_ports for point in check_points(mesh)):
         for name, what in (
             ("path-encodings", "the law of paths (L4)"),
@@ -42,6 +34,17 @@ def complain_of_mesh(mesh: Mesh, complain: Complain) -> None:
             may_filter(mesh, name, what, mesh.origin, complain)
     for gateway in mesh.gateways:
         _gateway(mesh, gateway, complain)
+        for other in mesh.gateways:
+            if other.name < gateway.name and _share_pods(gateway, other):
+                complain(
+                    f"gateways {other.name} and {gateway.name} select the same pods; expected one gateway with both's listeners",
+                    gateway.origin,
+                )
+
+
+def _share_pods(one: Gateway, other: Gateway) -> bool:
+    labels = [set(gateway.workload.selector) for gateway in (one, other)]
+    return one.workload.namespace == other.workload.namespace and (labels[0] <= labels[1] or labels[1] <= labels[0])
 
 
 def _gateway(mesh: Mesh, gateway: Gateway, complain: Complain) -> None:
@@ -109,7 +112,7 @@ def _providers(point: CheckPoint, complain: Complain) -> None:
     for provider in point.providers:
         if provider.issuer in seen:
             complain(
-                f"providers `{seen[provider.issuer]}` and `{provider.name.name}` have one issuer at one check point, which Istio can't tell apart",
+                f"providers `{seen[provider.issuer]}` and `{provider.name.name}` have one issuer, and Istio can't tell them apart",
                 provider.origin,
             )
         if provider.issuer.startswith("*") or provider.issuer.endswith("*"):

@@ -20,6 +20,7 @@ APPROXIMATIONS: Final[dict[str, str]] = {
     "retry-backoff-max": "the longest pause between retries is ten times the first, whatever `backoff.max` says",
     "undeclared-internal-egress": "with `egress: allow`, a call to an internal service that the caller does not declare leaves its proxy"
     " like a call to any other host, and the service itself refuses it",
+    "empty-headers": "a header that a rule sets to nothing is not set",
     "telemetry": "no EnvoyFilter sets access logs or tracing: what the control plane's own settings say holds",
     "max-request-body": "no EnvoyFilter limits the size of requests",
     "redirect-port": "a Location keeps the port that the client wrote into the Host where the listener's is the default one",

@@ -61,8 +61,9 @@ class Send:
     """
     A request. `client` is a workload of the cast, `plaintext`, or the gateway's listener as `via:<port>`.
 
-    `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often. A later `phase` is sent
-    when all of the earlier ones are answered. `watch`: the backends are asked what they saw of it.
+    `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often. A later `phase` is
+    sent when all of the earlier ones are answered. `watch`: the backends are asked what they saw of it. `tls_version`: the newest that the
+    client speaks.
     """
 
     client: str
@@ -81,6 +82,7 @@ class Send:
     times: int
     phase: int = 0
     watch: bool = False
+    tls_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Suite:
-    """One file: a mesh over the fixed cast, and its cases. `unsupported`: an engine's name to the code by which its target refuses the mesh."""
+    """
+    One file: a mesh over the fixed cast, and its cases.
+
+    `unsupported`: an engine's name to the code by which its target refuses the mesh, and the reason.
+    """
 
     file: str
     family: str
@@ -196,4 +202,5 @@ def send_of(send: dict[str, Any]) -> Send:
         body=int(send.get("body", 0)),
         times=int(send.get("times", 1)),
         phase=int(send.get("phase", 0)),
+        tls_version=send["tls"] if isinstance(send.get("tls"), str) else None,
     )

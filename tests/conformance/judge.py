@@ -77,6 +77,8 @@ def _fits(key: str, want: Any, got: Any, seen: Seen, *, wire: bool) -> bool:  # 
         return all(_says(got.get(name.lower()), value) for name, value in want.items())
     if key == "took":
         return bool(want[0] <= got <= want[1])
+    if key == "grpc" and isinstance(want, list):
+        return got in want
     if key == "version" and isinstance(want, list):
         return got in want or not wire  # `decide` names the service alone: any of its endpoints
     if key == "host" and got is not None:
@@ -84,7 +86,7 @@ def _fits(key: str, want: Any, got: Any, seen: Seen, *, wire: bool) -> bool:  # 
     return bool(got == want)
 
 
-def _says(value: str | None, want: str | bool | None) -> bool:
+def _says(value: str | None, want: object) -> bool:
     """Whether a header is as expected; `true` is any value, null is none."""
     return (value is not None) if want is True else value == want
 

@@ -47,16 +47,27 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> b
 
 
 class Echo:
-    """One backend: it counts tries by `x-test-id`, and misbehaves as `x-test-do` says: `status=503,delay=200,reset,slow=200,first=2,only=v2`."""
+    """
+    One backend: it counts tries by `x-test-id`, and misbehaves as `x-test-do` says.
+
+    `status=503,delay=200,reset,slow=200`; `first=2`: in the first two tries, `only=v2`: where it is that version.
+    """
 
     def __init__(self, name: str, version: str) -> None:
         self.name, self.version = name, version
         self.tries: Counter[str] = Counter()
         self.seen: dict[str, list[dict[str, Any]]] = {}
 
-    async def serve(self, ports: list[int]) -> None:
-        """Answers on all the ports, on every address."""
-        servers = [await asyncio.start_server(self._connection, "0.0.0.0", port, limit=LIMIT) for port in ports]  # noqa: S104 - a namespace of its own
+    async def serve(self, ports: list[str]) -> None:
+        """Answers on all the ports, on every address; `443/tls` speaks TLS with the certificate in echo.pem."""
+        servers = []
+        for port in ports:
+            number, _, tls = port.partition("/")
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if tls else None
+            if context is not None:
+                context.load_cert_chain("echo.pem")
+            address = "0.0.0.0"  # noqa: S104 - a namespace of its own
+            servers.append(await asyncio.start_server(self._connection, address, int(number), limit=LIMIT, ssl=context))
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         await asyncio.gather(*(server.serve_forever() for server in servers))
@@ -98,21 +109,22 @@ class Echo:
         elif key:
             self.seen.setdefault(key, []).append(seen)
         if by_name.get("upgrade", "").lower() == "websocket":
-            return await self._tunnel(seen, reader, writer)
-        return await self._behave(by_name.get("x-test-do", ""), seen, writer)
+            return await self._tunnel(seen, _wish(by_name), reader, writer)
+        return await self._behave(_wish(by_name), seen, writer)
 
-    async def _tunnel(self, seen: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    async def _tunnel(self, seen: dict[str, Any], wish: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Switches protocols, tells what was seen in one line, and then echoes lines."""
+        delay = int(wish.get("delay", "0")) / 1000
         switch = f"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: Upgrade\r\nserver: echo\r\nx-backend: {self.name}\r\n"
         switch += f"x-backend-version: {self.version}\r\n\r\n"
         writer.write(switch.encode() + json.dumps(seen).encode() + b"\n")
         while line := await reader.readline():
+            await asyncio.sleep(delay)
             writer.write(line)
             await writer.drain()
         return False
 
-    async def _behave(self, how: str, seen: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
-        wish = dict(part.partition("=")[::2] for part in how.split(",") if part)
+    async def _behave(self, wish: dict[str, str], seen: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
         if ("first" in wish and int(seen.get("try", 1)) > int(wish["first"])) or wish.get("only", self.version) != self.version:
             wish = {}
         if "delay" in wish:
@@ -131,6 +143,10 @@ class Echo:
         writer.write(body)
         await writer.drain()
         return True
+
+
+def _wish(headers: dict[str, str]) -> dict[str, str]:
+    return dict(part.partition("=")[::2] for part in headers.get("x-test-do", "").split(",") if part)
 
 
 # --- the client -----------------------------------------------------------------------------------------------------------------
@@ -160,10 +176,7 @@ async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
     try:
         writer.write(base64.b64decode(wish["raw"]))
         await writer.drain()
-        answer = await asyncio.wait_for(_answer_of(reader, wish.get("method", "GET")), TIMEOUT)
-        if answer["status"] == SWITCHED:
-            answer["body"] = await asyncio.wait_for(_through_tunnel(reader, writer), TIMEOUT)
-        return answer
+        return await asyncio.wait_for(_answer_of(reader, writer, wish.get("method", "GET")), TIMEOUT)
     except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
         return {"refused": f"answer: {type(error).__name__} {error}"}
     finally:
@@ -187,17 +200,21 @@ def _context(tls: dict[str, Any] | None) -> ssl.SSLContext | None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # what the gateway answers is tested here, not the client's trust
     context.set_alpn_protocols(["http/1.1"])
+    if tls.get("max"):
+        context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls["max"]]
     if tls.get("cert"):
         context.load_cert_chain(tls["cert"], tls["key"])
     return context
 
 
-async def _answer_of(reader: asyncio.StreamReader, method: str) -> dict[str, Any]:
+async def _answer_of(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, method: str) -> dict[str, Any]:
     head = await _read_head(reader)
     line, *rest = head.split(b"\r\n")
     headers = _headers(rest)
     by_name = {name.lower(): value for name, value in headers}
     status = int(line.split(b" ")[1])
+    if status == SWITCHED:
+        return {"status": status, "headers": headers, "body": await _through_tunnel(reader, writer)}
     body = b""
     if method != "HEAD" and status not in (204, 304) and status >= 200:
         framed = "content-length" in by_name or "chunked" in by_name.get("transfer-encoding", "")
@@ -216,6 +233,6 @@ async def _asking() -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
-        asyncio.run(Echo(sys.argv[2], sys.argv[3]).serve([int(port) for port in sys.argv[4:]]))
+        asyncio.run(Echo(sys.argv[2], sys.argv[3]).serve(sys.argv[4:]))
     else:
         asyncio.run(_asking())

@@ -91,6 +91,7 @@ def _holds(entry: Mapping[str, Any], asked: Asked) -> bool:
     lines: dict[str, list[str]] = {}
     for name, value in asked.headers:
         lines.setdefault(name, []).append(value)
+    lines[":path"] = [_with_query(asked.path, asked)]
     fields = dict(reversed(parse_qsl(asked.query or "", keep_blank_values=True)))
     return (
         ("uri" not in entry or _string(entry["uri"], asked.path))

@@ -59,6 +59,9 @@ routes:
       - {name: moved2, match: {paths: /rd2/**}, redirect: {path: {replacePrefixMatch: /neu}, host: h.example}}
       - {name: moved3, match: {paths: /rd3}, redirect: {path: {replaceFullPath: /full}, port: 8080}}
       - {name: tea, match: {hosts: [x.example.com], paths: /h}, respond: {status: 418}}
+      - {name: no-field, match: {paths: /nf, query: {k: {absent: true}, l: {absent: true}}}, to: b2}
+      - {name: other-value, match: {paths: /ov, query: {k: {not: [v, {prefix: w}]}}}, to: b2}
+      - {name: other-or-not, match: {paths: /on, query: {k: [{not: [v, {absent: true}]}, {absent: true}]}}, to: b2}
       - {name: not-present, match: {paths: /np, headers: {x-a: {not: [{absent: true}, one]}}}, to: b2}
   bi:
     services: [b]
@@ -188,6 +191,13 @@ def test_gateway_conditions_on_fields_hold_as_decide_says(mesh: Mesh, objects: l
     """Headers and query fields: repeated, empty, absent, and with several conditions."""
     for path, headers, query in product(("/a/x/b", "/r/7", "/np"), (*FIELDS, *MORE_FIELDS), QUERIES):
         agree_at_gateway(mesh, objects, "web", Asked("x.example.com", 80, "GET", path, query, headers))
+
+
+def test_gateway_conditions_on_absent_fields_hold_as_decide_says(mesh: Mesh, objects: list[Object]) -> None:
+    """Query fields that are not there, or whose first value is another one."""
+    queries = (None, "", "k", "k=", "k=v", "k=vv", "k=w", "k=u", "l=1", "ak=1", "k2=v", "m&k=v", "k=u&k=v", "k=v&k=u", "&&k=w1", "m=k&n=l")
+    for path, query in product(("/nf", "/ov", "/on"), queries):
+        agree_at_gateway(mesh, objects, "web", Asked("x.example.com", 80, "GET", path, query))
 
 
 def test_a_narrower_listener_without_routes_answers_404(mesh: Mesh, objects: list[Object]) -> None:

@@ -1,6 +1,7 @@
 """Every other object of the traffic half: connections, listeners, outside services, proxies' knowledge, telemetry, and what is refused."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from meshc.model import Mesh
 from meshc_istio import target, traffic_objects
 from meshc_istio.complaints import ignore, into
+from meshc_istio.http_match import anything_but
 from meshc_istio.objects import manifest
 from meshc_istio.yaml import dump
 from tests import engines
@@ -130,6 +132,28 @@ def test_tls_to_the_outside_verifies_the_name() -> None:
     assert {"mode": "SIMPLE", "sni": "api.stripe.com", "subjectAltNames": ["api.stripe.com"]} == tls
 
 
+def test_wildcards_outside_have_no_connection_settings() -> None:
+    """Envoy refuses the cluster of a wildcard host with any DestinationRule; Istio's own settings are the language's defaults."""
+    assert "shop/warehouse" not in names(mesh_in(SHOP), "DestinationRule")
+
+
+def test_headers_set_to_nothing_are_kept() -> None:
+    """Envoy would drop them, so a patch of the rule's route in each caller's proxy says that they stay."""
+    text = """
+services:
+  a: {ports: {http: 80}, calls: [b]}
+  b: {ports: {http: 80}, calls: []}
+routes: {r: {services: [b], rules: [{name: x, to: b, headers: {request: {set: {x-a: "", x-b: v}}}}]}}
+"""
+    mesh = mesh_of(HEAD + text)
+    (patch,) = one(mesh, "EnvoyFilter", "a.rules")["configPatches"]
+    kept = {"header": {"key": "x-a", "value": ""}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD", "keep_empty_value": True}
+    assert {"name": "shop.r.x"} == patch["match"]["routeConfiguration"]["vhost"]["route"]
+    assert {"request_headers_to_add": [kept]} == patch["patch"]["value"]
+    assert {"x-b": "v"} == one(mesh, "VirtualService", "b")["http"][0]["headers"]["request"]["set"]
+    assert [] == [name for name in names(mesh, "EnvoyFilter") if name == "shop/b.rules"]
+
+
 @pytest.mark.parametrize(
     ("by", "expected"),
     [
@@ -213,7 +237,7 @@ def test_each_listener_is_a_gateway_object_beside_its_workload() -> None:
     assert {
         "mode": "MUTUAL",
         "credentialName": "shop-tls",
-        "caCertCredentialName": "shop-public-admin.client-ca",
+        "caCertCredentialName": "shop-public-admin-cacert",
         "minProtocolVersion": "TLSV1_2",
         "maxProtocolVersion": "TLSV1_3",
     } == server["tls"]
@@ -364,8 +388,7 @@ def test_telemetry_that_is_off_is_switched_off() -> None:
     ("text", "expected"),
     [
         ("services: {x: {hosts: [x.example], ports: {db: {port: 5432, protocol: tcp}}}}", "speaks plain tcp"),
-        (RULE.format(rule="match: {query: {q: {absent: true}}}"), "`absent` or `not` on query field `q`"),
-        (RULE.format(rule="match: {query: {q: {not: a}}}"), "`absent` or `not` on query field `q`"),
+        (RULE.format(rule="match: {query: {q: {not: {regex: 'a+'}}}}"), "a `not` of a regex or of a `not` on query field `q`"),
         (
             RULE.format(rule="retries: {attempts: 1, conditions: [connect-failure], backoff: {initial: 10ms, max: 1s}}"),
             "ten times the first",
@@ -375,6 +398,7 @@ def test_telemetry_that_is_off_is_switched_off() -> None:
             "services: {b: {ports: {t: {port: 443, protocol: tls}}, versions: {v1: {}, v2: {}}, traffic: {v1: 1, v2: 1}}}",
             "`traffic` on port t",
         ),
+        ("services: {x: {hosts: ['*.x.example'], ports: {http: 80}, timeouts: {connect: 2s}}}", "`timeouts` of an external service"),
         (
             "services: {b: {ports: {http: 80}, outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 12.5%}}}",
             "Istio takes whole percents",
@@ -461,3 +485,17 @@ services:
     assert "ALLOW_ANY" == one(mesh, "Sidecar", "b")["outboundTrafficPolicy"]["mode"]
     assert "shop/x.example" in one(mesh, "Sidecar", "b")["egress"][0]["hosts"]
     assert {"status": 502} == one(mesh, "VirtualService", "x")["http"][-1]["directResponse"]
+
+
+@pytest.mark.parametrize("text", ["", "a", "ab", "abc", "abcd", "b", "x", "xy", "x-", "]", "^", "a]", "ac"])
+def test_anything_but_some_texts_is_a_regex(text: str) -> None:
+    """A regex that takes all texts but those said, and but those that begin with others."""
+    expression = anything_but({"abc", "", "]^-"}, {"x", "]^"})
+    assert expression is not None
+    expected = text not in ("abc", "", "]^-") and not text.startswith(("x", "]^"))
+    assert expected == (re.fullmatch(expression, text) is not None)
+
+
+def test_nothing_is_but_anything() -> None:
+    """Where every text is banned there is no regex; where none is, all are taken."""
+    assert (None, ".*", ".+") == (anything_but(set(), {""}), anything_but(set(), set()), anything_but({""}, set()))

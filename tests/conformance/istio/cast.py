@@ -27,7 +27,13 @@ class Pod:
         return {**own, **injected}
 
 
-PORTS: dict[str, tuple[int, int]] = {"http": (80, 8080), "admin": (81, 8081), "grpc": (7000, 7000), "tcp": (9000, 9000)}
+PORTS: dict[str, tuple[int, int]] = {
+    "http": (80, 8080),
+    "admin": (81, 8081),
+    "grpc": (7000, 7000),
+    "tcp": (9000, 9000),
+    "tls": (9443, 9443),
+}
 """Every service's ports: name to port and target port."""
 
 PODS = (
@@ -127,7 +133,12 @@ class Cast:
 
 FIXED = Cast(
     PODS,
-    {f"{pod.namespace}/{pod.app}": tuple(ServicePort(name, *numbers) for name, numbers in PORTS.items()) for pod in PODS},
+    {
+        f"{pod.namespace}/{pod.app}": tuple(
+            ServicePort(name, *numbers, "http" if name == "admin" else None) for name, numbers in PORTS.items()
+        )
+        for pod in PODS
+    },
     {"api.example.com": EXTERNAL_ADDRESS, "other.example.com": EXTERNAL_ADDRESS},
 )
 """The cast of all case files."""

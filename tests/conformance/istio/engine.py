@@ -139,7 +139,7 @@ class IstioEngine:
             headers.append(send.token.header)
         wish: dict[str, Any] = {"raw": _raw(send, headers), "method": send.method, **self._address(send)}
         if send.tls:
-            wish["tls"] = {"sni": (send.hosts[0] if send.hosts else "") if send.sni is None else send.sni or None}
+            wish["tls"] = {"sni": (send.hosts[0] if send.hosts else "") if send.sni is None else send.sni or None, "max": send.tls_version}
             if send.client_cert:
                 wish["tls"] |= {"cert": str(self.folder / "client.pem"), "key": str(self.folder / "client.key")}
         return wish
@@ -194,7 +194,7 @@ def _arrival(seen: dict[str, Any]) -> Arrival:
 def seen_of(answer: dict[str, Any]) -> Seen:
     """What the wire's answer shows."""
     if "refused" in answer:
-        return Seen(refused=answer["refused"])
+        return Seen(refused=answer["refused"], seconds=answer.get("seconds"))
     response = tuple((name.lower(), value) for name, value in answer["headers"])
     by_name = dict(response)
     grpc = int(by_name["grpc-status"]) if "grpc-status" in by_name else None

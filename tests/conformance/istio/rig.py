@@ -98,8 +98,7 @@ class Rig:
         self.host.until("the API server", lambda: self.host.succeeds(*ready), 60)
 
     def _istiod(self) -> None:
-        settings = {"trustDomain": self.trust_domain, "rootNamespace": "istio-system"}
-        (self.folder / "mesh.yaml").write_text(yaml.safe_dump(settings))
+        self.mesh_config({"trustDomain": self.trust_domain})
         # Off: what only Istio's own build of Envoy has.
         env = {
             "POD_NAMESPACE": "istio-system",
@@ -151,6 +150,11 @@ class Rig:
 
     def workloads(self) -> None:
         """Starts every pod of the cast, the outside client and the external server."""
+        subject = ("-subj", "/CN=echo", "-addext", "subjectAltName=DNS:*.example.com")
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "echo.pem", "-out", "echo.crt")
+        self.host.run("openssl", "req", "-x509", *key, *subject, cwd=self.folder)
+        with (self.folder / "echo.pem").open("a") as pem:
+            pem.write((self.folder / "echo.crt").read_text())
         for name, address in ((cast.OUTSIDE, cast.OUTSIDE_ADDRESS), ("external", cast.EXTERNAL_ADDRESS)):
             self.host.namespace(name, address)
         self._echo("external", "external", "v1", "80", "8080")
@@ -158,7 +162,7 @@ class Rig:
         for pod in self.cast.pods:
             self.host.namespace(pod.name, pod.address)
             if pod.kind == "sidecar":
-                self._echo(pod.name, pod.app, pod.version, *(str(port.target) for port in self.cast.ports_of(pod.namespace, pod.app)))
+                self._echo(pod.name, pod.app, pod.version, *(_listen(port) for port in self.cast.ports_of(pod.namespace, pod.app)))
                 self._client(pod.name, uid="1000")
             if pod.proxy:
                 self._agent(pod)
@@ -247,6 +251,7 @@ class Rig:
     def apply(self, folder: str) -> dict[str, Any]:
         """Applies a build as a user would, prunes what it no longer holds, and waits until every proxy has it."""
         before = (self.folder / "istiod.log").stat().st_size
+        self._control_plane_settings(Path(folder) / "istio-values.yaml")
         words = ("apply", "--server-side", "--force-conflicts", "-k", folder, "--prune", f"--applyset={_APPLYSETS}/meshc")
         out = self.kubectl(*words)
         self.settle()
@@ -254,6 +259,25 @@ class Rig:
             log.seek(before)
             bad = [line for line in log.read().decode(errors="replace").splitlines() if "ACK ERROR" in line or "failed to build" in line]
         return {"out": out, "bad": bad}
+
+    def mesh_config(self, settings: dict[str, Any]) -> bool:
+        """Writes what istiod takes for its mesh configuration; whether it is new. istiod reads the file again when it changes."""
+        file, text = self.folder / "mesh.yaml", yaml.safe_dump({**settings, "rootNamespace": "istio-system"})
+        new = not file.exists() or file.read_text() != text
+        if new:
+            file.write_text(text)
+        return new
+
+    def _control_plane_settings(self, values: Path) -> None:
+        """What the build asks of the control plane, as Helm would hand it on."""
+        settings = yaml.safe_load(values.read_text())["meshConfig"]
+        if self.mesh_config(settings):
+            wanted = settings["pathNormalization"]["normalization"]
+
+            def known() -> bool:
+                return f'"normalization": "{wanted}"' in (_fetch("http://127.0.0.1:15880/debug/mesh") or "").replace('":"', '": "')
+
+            self.host.until("istiod's settings", known)
 
     def settle(self) -> None:
         """Waits until istiod has sent everything and every proxy has taken it, twice in a row."""
@@ -282,6 +306,11 @@ class Rig:
                 )
             case other:
                 raise RigError(f"no command {other!r}")
+
+
+def _listen(port: cast.ServicePort) -> str:
+    """A port as the echo server takes it: behind one of name `tls` it speaks TLS itself."""
+    return f"{port.target}/tls" if port.name == "tls" else str(port.target)
 
 
 def _fetch(url: str) -> str | None:

@@ -1,34 +1,63 @@
-"""Where a proxy's own habits would overrule a rule's answer: the header `server`, and a client's port that stays in a Location."""
+"""What of a rule no VirtualService can say and a patch of the proxy can: empty headers, `server`, a Location without a client's port."""
 
 from collections.abc import Iterator
 from typing import Any, Final
 
-from meshc.model import Gateway, Mesh, Redirect, Route, Rule, Service
+from meshc.model import Gateway, HeaderChanges, Mesh, Redirect, Route, Rule, Service
 from meshc_istio.check_point import GATEWAY, check_points
 from meshc_istio.complaints import Complain, may_filter
 from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, merge_connection_manager
-from meshc_istio.names import object_name
+from meshc_istio.names import route_name
 from meshc_istio.objects import Object
 
 _KEEP_SERVER: Final = {"server_header_transformation": "PASS_THROUGH"}
 _DROP_PORT: Final = {"strip_any_host_port": True}
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_APPEND_ACTIONS: Final = {"set": "OVERWRITE_IF_EXISTS_OR_ADD", "add": "APPEND_IF_EXISTS_OR_ADD"}
 
 
-def answer_filters(mesh: Mesh, complain: Complain) -> Iterator[Object]:
-    """An EnvoyFilter for each workload whose rules need one."""
-    needs = {(route.name, rule.name): _settings(mesh, route, rule, complain) for route in mesh.routes for rule in route.rules}
-    if not any(needs.values()):
+def rule_patches(mesh: Mesh, complain: Complain) -> Iterator[Object]:
+    """An EnvoyFilter for each workload whose proxy tries a rule that needs one."""
+    settings = {(route.name, rule.name): _settings(mesh, route, rule, complain) for route in mesh.routes for rule in route.rules}
+    headers = {(route.name, rule.name): _empty_headers(mesh, rule, complain) for route in mesh.routes for rule in route.rules}
+    if not any(settings.values()) and not any(headers.values()):
         return
     for point in check_points(mesh):
-        settings: dict[str, Any] = {}
+        context = GATEWAY if point.gateway is not None else OUTBOUND
+        merged: dict[str, Any] = {}
+        patches: list[dict[str, Any]] = []
         for route in _routes_of(mesh, point.service, point.gateway):
             for rule in route.rules:
-                settings |= needs[route.name, rule.name]
-        if settings:
-            patches = [merge_connection_manager(GATEWAY if point.gateway is not None else OUTBOUND, settings)]
-            name = object_name(point.name, "answers")
-            yield envoy_filter(name, point.namespace, point.selector, Priority.BEFORE_ROUTER, patches, point.origin)
+                merged |= settings[route.name, rule.name]
+                if value := headers[route.name, rule.name]:
+                    patches.append(_merge_route(context, route_name(route, rule), value))
+        if merged:
+            patches.append(merge_connection_manager(context, merged))
+        if patches:
+            yield envoy_filter(point, "rules", Priority.BEFORE_ROUTER, patches)
+
+
+def _merge_route(context: str, name: str, value: dict[str, Any]) -> dict[str, Any]:
+    match = {"context": context, "routeConfiguration": {"vhost": {"route": {"name": name}}}}
+    return {"applyTo": "HTTP_ROUTE", "match": match, "patch": {"operation": "MERGE", "value": value}}
+
+
+def _empty_headers(mesh: Mesh, rule: Rule, complain: Complain) -> dict[str, Any]:
+    """Envoy drops a header that it should set to nothing, unless told to keep it."""
+    sides = {"request_headers_to_add": rule.request_headers, "response_headers_to_add": rule.response_headers}
+    found = {side: options for side, changes in sides.items() if (options := _empty_options(changes))}
+    if found and not may_filter(mesh, "empty-headers", "a header with an empty value", rule.origin, complain):
+        return {}
+    return found
+
+
+def _empty_options(changes: HeaderChanges) -> list[dict[str, Any]]:
+    said = (*(("set", one) for one in changes.set), *(("add", one) for one in changes.add))
+    return [
+        {"header": {"key": name, "value": ""}, "append_action": _APPEND_ACTIONS[how], "keep_empty_value": True}
+        for how, (name, value) in said
+        if not value
+    ]
 
 
 def _routes_of(mesh: Mesh, service: Service | None, gateway: Gateway | None) -> Iterator[Route]:

@@ -1,0 +1,97 @@
+"""A stock Envoy with filters in one chain: it answers by itself, with what the last filter left in the request as headers of the answer."""
+
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from tests import engines
+
+_TYPES = "type.googleapis.com/envoy.extensions.filters"
+_HCM = f"{_TYPES}.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_TYPES}.http.router.v3.Router"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer: its status, and its headers in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Envoy:
+    """A running one."""
+
+    port: int
+
+    def ask(self, target: str, *, method: str = "GET", host: str = "users.shop", headers: tuple[tuple[str, str], ...] = ()) -> Reply:
+        """The answer to one request, sent as it is."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
+            for name, value in (("Host", host), *headers):
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            response.read()
+            return Reply(response.status, {name.lower(): value for name, value in response.getheaders()})
+        finally:
+            connection.close()
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(folder: Path, filters: list[dict[str, Any]], shown: Mapping[str, str], port: int | None = None) -> Iterator[Envoy]:
+    """An Envoy with these HTTP filters; `shown` are headers of its answers, by the formats that fill them."""
+    port = port or free_port()
+    config = folder / "envoy.json"
+    config.write_text(json.dumps(_bootstrap(filters, shown, port)))
+    command = [str(engines.envoy()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
+    with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            _wait(process, port, folder / "log")
+            yield Envoy(port)
+        finally:
+            process.kill()
+
+
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    for _ in range(200):
+        assert process.poll() is None, log.read_text()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"Envoy does not listen: {log.read_text()}")
+
+
+def _bootstrap(filters: list[dict[str, Any]], shown: Mapping[str, str], port: int) -> dict[str, Any]:
+    answer = {
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 200},
+        "response_headers_to_add": [{"header": {"key": name, "value": text}} for name, text in shown.items()],
+    }
+    manager = {
+        "@type": _HCM,
+        "stat_prefix": "test",
+        "normalize_path": True,  # as Istio has it by default
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]},
+        "http_filters": [*filters, _ROUTER],
+    }
+    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
+    address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
+    return {"static_resources": {"listeners": [{"name": "test", "address": address, "filter_chains": [chain]}]}}
