@@ -1,7 +1,7 @@
 """The one channel for complaints: a Finding says what is wrong and at which node, a Diagnostic says it with line and column."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -84,8 +84,8 @@ class Diagnostic:
     related: tuple[Place, ...] = field(default=())
 
 
-Locate: TypeAlias = Callable[[Origin], Span]
-"""Finds the span of a node; falls back to its nearest holder, so there always is one."""
+Locate: TypeAlias = Callable[[Origin], Place]
+"""Finds where a node stands, the file named as the reader knows it; falls back to its nearest holder, so there always is a place."""
 
 
 def diagnose(findings: Iterable[Finding], locate: Locate, name_of: Callable[[str], str]) -> list[Diagnostic]:
@@ -96,11 +96,16 @@ def diagnose(findings: Iterable[Finding], locate: Locate, name_of: Callable[[str
             name=name_of(finding.code),
             severity=finding.severity,
             message=finding.message,
-            place=Place(finding.origin.file, finding.span or locate(finding.origin)),
+            place=_place(finding, locate),
             help=finding.help,
             notes=finding.notes,
-            related=tuple(Place(origin.file, locate(origin), label) for origin, label in finding.related),
+            related=tuple(replace(locate(origin), label=label) for origin, label in finding.related),
         )
         for finding in findings
     }
     return sorted(found, key=lambda one: (one.place.file, one.place.span.line, one.place.span.column, one.code, one.message))
+
+
+def _place(finding: Finding, locate: Locate) -> Place:
+    found = locate(finding.origin)
+    return found if finding.span is None else replace(found, span=finding.span)

@@ -95,15 +95,18 @@ def read(raw_path: bytes | str, mode: str = "normalize") -> Reading:
         return Reading(None, "a byte in the path that HTTP forbids in a request line", may_close=True)
     if not data.startswith(b"/"):
         return Reading(None, "a path that does not begin with a slash", may_close=True)  # no form of request-target that HTTP knows
-    if refusal := _refused(data):
-        return Reading(None, refusal)
+    raw_byte = not data.isascii()  # none that HTTP allows either
     if b"\\" in data:
         freedoms.append("a raw backslash in the path")
         data = data.replace(b"\\", b"/")
-    try:
-        parts = [_decode(part).decode("utf-8") for part in data.split(b"/")[1:]]
-    except UnicodeDecodeError:
-        return Reading(None, "a path segment that is not UTF-8 once decoded")
+    if refusal := _unreadable(data):
+        spared = _without_removed(data)
+        if mode == "reject" or _unreadable(spared):
+            return Reading(None, refusal, may_close=raw_byte)
+        # Proxies that remove dot segments before they look see only what is left; so does the application.
+        freedoms.append(f"{refusal}, in a segment that a dot segment removes")
+        data = spared
+    parts = [_decode(part).decode("utf-8") for part in data.split(b"/")[1:]]
     if mode == "reject" and (refusal := _not_normal(data, parts)):
         return Reading(None, refusal)
     if any(_DOTS_WITH_PARAMETERS.fullmatch(part) for part in parts):
@@ -117,6 +120,36 @@ def read(raw_path: bytes | str, mode: str = "normalize") -> Reading:
 def forbidden_in_line(data: bytes) -> bool:
     """Whether a request line with these bytes is none: spaces and control bytes end or break it."""
     return any(byte <= 0x20 or byte == 0x7F for byte in data)  # noqa: PLR2004 - space, DEL
+
+
+def _unreadable(data: bytes) -> str | None:
+    """Why every target answers 400."""
+    if refusal := _refused(data):
+        return refusal
+    try:
+        for part in data.split(b"/"):
+            _decode(part).decode("utf-8")
+    except UnicodeDecodeError:
+        return "a path segment that is not UTF-8 once decoded"
+    return None
+
+
+def _without_removed(data: bytes) -> bytes:
+    """The raw path without what dot segments remove, themselves and their parameters included; a final one leaves a final slash."""
+    kept: list[bytes] = []
+    names = [_dot_name(part) for part in data.split(b"/")[1:]]
+    for part, name in zip(data.split(b"/")[1:], names, strict=True):
+        if name is None:
+            kept.append(part)
+        elif name == b".." and kept:
+            kept.pop()
+    return b"".join(b"/" + part for part in (*kept, *([b""] if names[-1] is not None else [])))
+
+
+def _dot_name(part: bytes) -> bytes | None:
+    """`.` or `..` where the raw segment is that one, escaped or with parameters as it may be."""
+    found = re.fullmatch(rb"((?:\.|%2[Ee]){1,2})(?:(?:;|%3[Bb]).*)?", part, re.DOTALL)
+    return None if found is None else re.sub(rb"%2[Ee]", b".", found.group(1))
 
 
 def _refused(data: bytes) -> str | None:

@@ -37,7 +37,7 @@ def test_full(tmp_path: Path) -> None:
     line = BROKEN.splitlines()[5]
     assert 1 == ran.code
     assert "error[MC101 unknown-service]" in ran.out
-    assert f"--> mesh.yaml:6:{line.index('nobody') + 1}\n" in ran.out
+    assert f"--> {tmp_path.as_posix()}/mesh.yaml:6:{line.index('nobody') + 1}\n" in ran.out
     assert f"6 | {line}\n  | {' ' * line.index('nobody')}{'^' * 6}" in ran.out
     assert ran.out.endswith("\n1 error\n")
 
@@ -46,7 +46,7 @@ def test_concise(tmp_path: Path) -> None:
     """One line a finding, as editors read them."""
     ran = run("lint", mesh_folder(tmp_path, BROKEN), "--format", "concise")
     (line,) = ran.out.splitlines()
-    assert line.startswith(f"mesh.yaml:6:{BROKEN.splitlines()[5].index('nobody') + 1}: error MC101 ")
+    assert line.startswith(f"{tmp_path.as_posix()}/mesh.yaml:6:{BROKEN.splitlines()[5].index('nobody') + 1}: error MC101 ")
 
 
 def test_json(tmp_path: Path, root: Path) -> None:
@@ -101,14 +101,14 @@ def test_every_environment(tmp_path: Path) -> None:
 def test_failed_tests_are_findings(tmp_path: Path) -> None:
     """A mesh that fails its own tests is not clean."""
     ran = run("lint", mesh_folder(tmp_path, MESH.replace("expect: denied", "expect: {reaches: users}")), "--format", "concise")
-    assert (1, "mesh.yaml:9:") == (ran.code, ran.out[:12])
+    assert (1, "mesh.yaml:9:") == (ran.code, ran.out.removeprefix(f"{tmp_path.as_posix()}/")[:12])
     assert " MC450 test 'web may not delete' fails: expected to reach shop/users, got denied (403)\n" in ran.out
 
 
 def test_targets_of_the_mesh(tmp_path: Path) -> None:
     """A target that the mesh names and nobody installed is found at its line."""
     ran = run("lint", mesh_folder(tmp_path, MESH.replace("toy: {}", "tooy: {}")), "--format", "concise")
-    assert (1, "mesh.yaml:3:") == (ran.code, ran.out[:12])
+    assert (1, "mesh.yaml:3:") == (ran.code, ran.out.removeprefix(f"{tmp_path.as_posix()}/")[:12])
     assert "MC504" in ran.out
 
 

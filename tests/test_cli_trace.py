@@ -83,7 +83,7 @@ def test_the_mesh_may_be_the_folder_one_stands_in(shop: Path, monkeypatch: pytes
     texts = {
         run("trace", "--from", "frontend", *words).out,
         run("trace", *words, "--from", "frontend").out,
-        run("trace", shop, *words, "--from", "frontend").out,
+        run("trace", ".", *words, "--from", "frontend").out,
     }
     assert 1 == len(texts)
 
@@ -100,7 +100,7 @@ def test_the_readable_chain(shop: Path) -> None:
     text = (shop / "mesh.yaml").read_text().splitlines()
     line = next(number for number, content in enumerate(text, 1) if "name: canary" in content)
     assert "GET https://shop.example.com/api/v1/users/7\n  from outside, via shop/public\n" in ran.out
-    assert f"  mesh.yaml:{line}" in ran.out
+    assert f"{shop.as_posix()}/mesh.yaml:{line}" in ran.out
     assert "=> routed\n   shop/users version v2" in ran.out
     assert "as the backend sees it: GET shop.example.com /api/v1/users/7\n     x-canary: always\n" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80

@@ -165,8 +165,9 @@ def test_anchored_scalars_stand_behind_their_anchor() -> None:
 def test_locator_always_finds_a_place() -> None:
     """A file without a tree is pointed at by its first character."""
     locate = locator({"mesh.yaml": read("a: 1\nb: 2\n")})
-    assert Span(2, 1, 2, 2) == locate(Origin("mesh.yaml", ("b",)))
-    assert Span(1, 1, 1, 1) == locate(Origin("other.yaml", ("b",)))
+    assert Place("mesh.yaml", Span(2, 1, 2, 2)) == locate(Origin("mesh.yaml", ("b",)))
+    assert Place("other.yaml", Span(1, 1, 1, 1)) == locate(Origin("other.yaml", ("b",)))
+    assert "shop/mesh.yaml" == locator({}, "shop/")(Origin("mesh.yaml")).file
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------------------

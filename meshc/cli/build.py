@@ -54,7 +54,7 @@ def command(  # noqa: PLR0917 - one parameter an option
 
     Nothing is written where anything is wrong with the mesh, or where a target could not say exactly what the mesh says.
     """
-    from meshc.cli.findings import compiled, mesh_or_exit, target_findings, targets_or_exit  # noqa: PLC0415 - help must not wait for it
+    from meshc.cli.findings import compiled, folder_of, mesh_or_exit, target_findings, targets_or_exit  # noqa: PLC0415 - help must not wait for it
     from meshc.target import TargetError, load  # noqa: PLC0415 - as above
 
     if check and out == "-":
@@ -63,7 +63,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     terminal.status("reading")
     one = compiled(path, env)
     extra = () if one.mesh is None else target_findings(one.mesh, asked)
-    mesh = mesh_or_exit(one, terminal, extra, rules=True)
+    mesh = mesh_or_exit(one, folder_of(path), terminal, extra, rules=True)
     try:
         chosen = asked or tuple(load(options.name) for options in mesh.targets)
     except TargetError as error:

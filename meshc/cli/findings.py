@@ -1,13 +1,14 @@
 """How commands show what is wrong with a mesh, and what exit code that gives."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from meshc.cli.terminal import Terminal
 from meshc.compile import Compiled, Source, UnknownEnvironmentError, checked, diagnostics, load_mesh, name_of
-from meshc.diagnostics import Diagnostic, Finding, Severity, diagnose
+from meshc.diagnostics import Diagnostic, Finding, Place, Severity, diagnose
 from meshc.model import Mesh
 from meshc.report import Format, render
 from meshc.source import MAX_BYTES, locator
@@ -22,7 +23,24 @@ def compiled(source: Source, env: str | None) -> Compiled:
         raise click.BadParameter(str(error), param_hint="--env") from error
 
 
-def mesh_or_exit(compiled: Compiled, terminal: Terminal, extra: Iterable[Finding] = (), *, rules: bool = False) -> Mesh:
+def folder_of(source: Source) -> str:
+    """What stands before the names of a mesh's files, for one who reads them where the command runs: editors and CI open those."""
+    if not isinstance(source, Path):
+        return ""
+    folder = (source if source.is_dir() else source.parent).as_posix()
+    return "" if folder == "." else f"{folder.rstrip('/')}/"
+
+
+def seen_from_here(found: Iterable[Diagnostic], folder: str) -> list[Diagnostic]:
+    """The same diagnostics, with files named from where the command runs."""
+    return [replace(one, place=_under(folder, one.place), related=tuple(_under(folder, place) for place in one.related)) for one in found]
+
+
+def _under(folder: str, place: Place) -> Place:
+    return replace(place, file=folder + place.file)
+
+
+def mesh_or_exit(compiled: Compiled, folder: str, terminal: Terminal, extra: Iterable[Finding] = (), *, rules: bool = False) -> Mesh:
     """
     The mesh, if nothing is wrong with it; else what is wrong is shown and the command ends with 1.
 
@@ -30,7 +48,8 @@ def mesh_or_exit(compiled: Compiled, terminal: Terminal, extra: Iterable[Finding
     """
     everything = checked(compiled) if rules else compiled
     found = diagnostics(Compiled(everything.mesh, (*everything.findings, *extra), everything.documents, everything.environments))
-    texts = {file: document.text for file, document in compiled.documents.items()}
+    found = seen_from_here(found, folder)
+    texts = {folder + file: document.text for file, document in compiled.documents.items()}
     if compiled.mesh is None or any(one.severity is Severity.ERROR for one in found):
         terminal.status("")
         terminal.out(render(found, Format.FULL, texts, colour=terminal.coloured(), width=terminal.width))
@@ -51,11 +70,12 @@ def show(findings: Sequence[Finding], terminal: Terminal) -> None:
 
 
 def texts_of(source: Source, found: Iterable[Diagnostic]) -> Mapping[str, str]:
-    """The text of each file that diagnostics point into, as far as it can be read."""
+    """The text of each file that diagnostics point into (as seen from here), as far as it can be read."""
     files = {place.file for one in found for place in (one.place, *one.related)}
+    folder = folder_of(source)
     texts = {}
     for file in files:
-        content = _content(source, file)
+        content = _content(source, file.removeprefix(folder))
         if content is not None:
             texts[file] = content.decode("utf-8-sig", errors="replace")
     return texts

@@ -49,7 +49,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     PATH is a file or a folder, `-` is standard input. Checks the files, every reference, the rules, the tests that the mesh states, and
     what its targets can't express; in the mesh itself and in every environment.
     """
-    from meshc.cli.findings import compiled, target_findings, targets_or_exit, texts_of  # noqa: PLC0415 - help must not wait for it
+    from meshc.cli.findings import compiled, folder_of, seen_from_here, target_findings, targets_or_exit, texts_of  # noqa: PLC0415 - help must not wait for it
     from meshc.compile import Compiled, checked, diagnostics, lint  # noqa: PLC0415 - as above
     from meshc.report import render  # noqa: PLC0415 - as above
 
@@ -62,6 +62,7 @@ def command(  # noqa: PLR0917 - one parameter an option
         one = checked(compiled(source, env))
         extra = () if one.mesh is None else target_findings(one.mesh, asked)
         found = diagnostics(Compiled(one.mesh, (*one.findings, *extra), one.documents, one.environments))
+    found = seen_from_here(found, folder_of(source))
     terminal.status("")
     colour = terminal.coloured() and output_file is None
     text = render(found, shape, texts_of(source, found), colour=colour, width=terminal.width)

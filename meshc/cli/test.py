@@ -48,17 +48,18 @@ def command(terminal: Terminal, path: Path, env: str | None, shape: str, glob: s
     """
     from fnmatch import fnmatchcase  # noqa: PLC0415 - help must not wait for it
 
-    from meshc.cli.findings import compiled, mesh_or_exit  # noqa: PLC0415 - as above
+    from meshc.cli.findings import compiled, folder_of, mesh_or_exit  # noqa: PLC0415 - as above
     from meshc.cli.requests import command_of  # noqa: PLC0415 - as above
     from meshc.report.results import Result, render_results  # noqa: PLC0415 - as above
     from meshc.semantics.expectations import check  # noqa: PLC0415 - as above
     from meshc.source import locator  # noqa: PLC0415 - as above
 
     one = compiled(path, env)
-    mesh = mesh_or_exit(one, terminal)
+    mesh = mesh_or_exit(one, folder_of(path), terminal)
     tests = [test for test in mesh.tests if glob is None or fnmatchcase(test.name, glob)]
     if mesh.tests and not tests:
         raise click.BadParameter(f"no test is called {glob!r}; there are {len(mesh.tests)} tests", param_hint="--name")
     results = [Result(check(mesh, test), command_of(mesh, test, str(path), env)) for test in tests]
-    terminal.out(render_results(results, shape, locator(one.documents), colour=terminal.coloured(), width=terminal.width))
+    locate = locator(one.documents, folder_of(path))
+    terminal.out(render_results(results, shape, locate, colour=terminal.coloured(), width=terminal.width))
     return 1 if any(result.failure is not None for result in results) else 0

@@ -65,7 +65,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     if (caller is not None) + (via is not None) + plaintext != 1:
         raise click.UsageError("who asks? give one of --from SERVICE, --via GATEWAY and --plaintext")
 
-    from meshc.cli.findings import compiled, mesh_or_exit  # noqa: PLC0415 - help must not wait for it
+    from meshc.cli.findings import compiled, folder_of, mesh_or_exit  # noqa: PLC0415 - help must not wait for it
     from meshc.cli.requests import Asking, asked, source_in_words  # noqa: PLC0415 - as above
     from meshc.report.chain import chain  # noqa: PLC0415 - as above
     from meshc.semantics import RequestError, decide  # noqa: PLC0415 - as above
@@ -73,14 +73,14 @@ def command(  # noqa: PLR0917 - one parameter an option
     from meshc.source import locator  # noqa: PLC0415 - as above
 
     one = compiled(path, env)
-    mesh = mesh_or_exit(one, terminal)
+    mesh = mesh_or_exit(one, folder_of(path), terminal)
     asking = Asking(caller, via, to, port, headers, claims, provider, listener, client_ip, client_cert)
     try:
         request = asked(mesh, asking, method, url)
         decision = decide(mesh, request)
     except RequestError as error:
         raise click.UsageError(str(error)) from error
-    locate = locator(one.documents)
+    locate = locator(one.documents, folder_of(path))
     if shape == "json":
         terminal.out(json.dumps(to_json(decision, locate), indent=2) + "\n")
         return 0

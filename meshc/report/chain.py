@@ -43,7 +43,8 @@ def answer_in_words(answer: Answer) -> str:
 
 
 def _because(decision: Decision, locate: Locate, paint: Paint, width: int) -> Iterator[str]:
-    places = [f"{printable(one.origin.file)}:{locate(one.origin).line}" for one in decision.because]
+    found = [locate(one.origin) for one in decision.because]
+    places = [f"{printable(place.file)}:{place.span.line}" for place in found]
     column = max((columns(place) for place in places if columns(place) <= _WHERE), default=0)
     for place, reason in zip(places, decision.because, strict=True):
         first, *rest = textwrap.wrap(printable(reason.what), max(20, width - column - 4), break_long_words=False) or [""]

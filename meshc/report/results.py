@@ -54,8 +54,8 @@ def render_results(results: Sequence[Result], format: ResultFormat | str, locate
 
 
 def _place(result: Result, locate: Locate) -> str:
-    origin = result.checked.test.origin
-    return f"{origin.file}:{locate(origin).line}"
+    place = locate(result.checked.test.origin)
+    return f"{place.file}:{place.span.line}"
 
 
 # --- text -----------------------------------------------------------------------------------------------------------------------
@@ -97,8 +97,8 @@ def _junit(results: Sequence[Result], locate: Locate) -> str:
     root = ET.Element("testsuites", {"name": "meshc", **counts})
     suite = ET.SubElement(root, "testsuite", {"name": "mesh", **counts})
     for result in results:
-        origin = result.checked.test.origin
-        where = {"file": _xml(origin.file), "line": str(locate(origin).line)}
+        place = locate(result.checked.test.origin)
+        where = {"file": _xml(place.file), "line": str(place.span.line)}
         case = ET.SubElement(suite, "testcase", {"classname": "mesh", "name": _xml(result.checked.test.name), **where})
         if result.failure is not None:
             failure = ET.SubElement(case, "failure", {"message": _xml(result.failure)})
@@ -118,16 +118,16 @@ def _json(results: Sequence[Result], locate: Locate) -> str:
     failed = sum(result.failure is not None for result in results)
     tests = []
     for result in results:
-        origin, decision = result.checked.test.origin, result.checked.decision
-        span = locate(origin)
+        decision = result.checked.decision
+        place = locate(result.checked.test.origin)
         tests.append(
             {
                 "name": result.checked.test.name,
                 "passed": result.failure is None,
                 "failure": result.failure,
-                "file": origin.file,
-                "line": span.line,
-                "column": span.column,
+                "file": place.file,
+                "line": place.span.line,
+                "column": place.span.column,
                 "command": result.command,
                 "decision": None if decision is None else to_json(decision, locate),
             }

@@ -55,5 +55,5 @@ def _destination(reached: Reached) -> dict[str, Json]:
 
 
 def _reason(reason: Reason, locate: Locate) -> dict[str, Json]:
-    span = locate(reason.origin)
-    return {"what": reason.what, "file": reason.origin.file, "line": span.line, "column": span.column}
+    place = locate(reason.origin)
+    return {"what": reason.what, "file": place.file, "line": place.span.line, "column": place.span.column}

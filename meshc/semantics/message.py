@@ -83,7 +83,7 @@ class Read:
 
 def read(mesh: Mesh, request: Request, default_host: str | None = None) -> Read:
     """The request as the first proxy reads it."""
-    target = paths.split_target(request.target)
+    target = paths.split_target(request.target.rstrip(" \t"))
     headers, folded, bad_header = _read_headers(request.headers)
     grpc = Message(headers=headers).grpc
     bad = local_answer(Outcome.BAD_REQUEST, 400, grpc=grpc)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
-from meshc.diagnostics import Locate, Origin, Span, Step
+from meshc.diagnostics import Locate, Origin, Place, Span, Step
 
 LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _BITS: Final = 32
@@ -138,11 +138,15 @@ class Document:
                     yield offsets(packed)
 
 
-def locator(documents: Mapping[str, Document]) -> Locate:
-    """Finds the span of any node of these files; a file that has no tree is pointed at by its first character."""
+def locator(documents: Mapping[str, Document], folder: str = "") -> Locate:
+    """
+    Finds any node of these files; a file that has no tree is pointed at by its first character.
 
-    def locate(origin: Origin) -> Span:
+    `folder` is put before the files' names, so that they are right from where the reader stands.
+    """
+
+    def locate(origin: Origin) -> Place:
         document = documents.get(origin.file)
-        return document.span(origin.path) if document else Span(1, 1, 1, 1)
+        return Place(folder + origin.file, document.span(origin.path) if document else Span(1, 1, 1, 1))
 
     return locate
