@@ -18,6 +18,7 @@ RAW: Final = UNRESERVED | frozenset(b"!$&'()*+,;=:@")  # pchar of RFC 3986 secti
 _DOTS: Final = re.compile(r"\.\.?")
 _DOTS_WITH_PARAMETERS: Final = re.compile(r"\.\.?;.*", re.DOTALL)
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
+_SLASHES: Final = re.compile(rb"%2[Ff]|%5[Cc]")
 _PLACEHOLDER: Final = re.compile(r"\*|\{[A-Za-z_][A-Za-z0-9_.-]*\}")
 
 
@@ -100,11 +101,11 @@ def read(raw_path: bytes | str, mode: str = "normalize") -> Reading:
         freedoms.append("a raw backslash in the path")
         data = data.replace(b"\\", b"/")
     if refusal := _unreadable(data):
-        spared = _without_removed(data)
-        if mode == "reject" or _unreadable(spared):
+        spared = None if mode == "reject" or _SLASHES.search(data) else _readable(data)
+        if spared is None:
             return Reading(None, refusal, may_close=raw_byte)
-        # Proxies that remove dot segments before they look see only what is left; so does the application.
-        freedoms.append(f"{refusal}, in a segment that a dot segment removes")
+        # Proxies that normalise before they look see only what is left; so does the application.
+        freedoms.append(f"{refusal}, which a proxy's first pass removes")
         data = spared
     parts = [_decode(part).decode("utf-8") for part in data.split(b"/")[1:]]
     if mode == "reject" and (refusal := _not_normal(data, parts)):
@@ -132,6 +133,21 @@ def _unreadable(data: bytes) -> str | None:
     except UnicodeDecodeError:
         return "a path segment that is not UTF-8 once decoded"
     return None
+
+
+def _readable(data: bytes) -> bytes | None:
+    """
+    The path after the first pass of a proxy that normalises before it looks, if it is readable then.
+
+    Such a pass decodes escaped unreserved characters, which may complete an escape that was none, and removes dot segments.
+    """
+    plain = _ESCAPE.sub(_unescape_unreserved, data)
+    return next((each for each in map(_without_removed, (data, plain)) if not _unreadable(each)), None)
+
+
+def _unescape_unreserved(escape: re.Match[bytes]) -> bytes:
+    byte = int(escape.group(1), 16) if escape.group(1) else None
+    return bytes([byte]) if byte in UNRESERVED else escape.group(0)
 
 
 def _without_removed(data: bytes) -> bytes:

@@ -1,5 +1,6 @@
 """The command line as a whole: which commands there are, and how a run ends."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -88,6 +89,8 @@ def group() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and ends the process with its exit code."""
+    # A run builds large trees, makes hardly any cycles, and ends: the collector would walk the trees over and over (benchmarks/growth.py).
+    gc.disable()
     terminal = Terminal()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

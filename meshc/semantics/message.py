@@ -15,7 +15,9 @@ from meshc.semantics.request import Request, Token
 Headers = tuple[tuple[str, str], ...]
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
+_BLANKS: Final = " \t"
 _FOLD: Final = re.compile(r"\r?\n[ \t]+")
+_PROXYS_OWN: Final = frozenset({"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"})
 _STRIPPED: Final = ("x-forwarded-client-cert",)
 _STRIPPED_PREFIXES: Final = ("x-envoy-", "x-meshc-")
 BEARER: Final = "Bearer "
@@ -83,17 +85,18 @@ class Read:
 
 def read(mesh: Mesh, request: Request, default_host: str | None = None) -> Read:
     """The request as the first proxy reads it."""
-    target = paths.split_target(request.target.rstrip(" \t"))
+    line = request.target.rstrip(_BLANKS)  # what ends the target ends with it (RFC 9112 section 3), or the line is none
+    target = paths.split_target(line)
     headers, folded, bad_header = _read_headers(request.headers)
     grpc = Message(headers=headers).grpc
     bad = local_answer(Outcome.BAD_REQUEST, 400, grpc=grpc)
     reading = paths.read(target.path, mesh.paths)
-    host = _read_host(request, target.authority, default_host)
+    host, doubt = _read_host(request, target.authority, default_host)
     if request.method not in mesh.methods:
         bad_method = local_answer(Outcome.BAD_REQUEST, 405, grpc=grpc)
         return Read(None, (bad, bad_method), f"method {request.method} is not one of the mesh's")
-    if reading.may_close or paths.forbidden_in_line((target.query or "").encode("utf-8", "surrogateescape")):
-        return Read(None, (bad, REFUSED), reading.refusal or "a byte in the query that HTTP forbids in a request line")
+    if reading.may_close or paths.forbidden_in_line(line.encode("utf-8", "surrogatepass")):
+        return Read(None, (bad, REFUSED), reading.refusal or "a byte in the request-target that HTTP forbids in a request line")
     if reading.segments is None:
         return Read(None, (bad,), reading.refusal or "")
     if host is None:
@@ -101,28 +104,38 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None) -> Read:
     if bad_header is not None:
         return Read(None, (bad,), bad_header)
     message = Message(method=request.method, host=host, segments=reading.segments, query=target.query, headers=headers)
-    why = reading.refusal or ("a fragment in the request-target" if target.cut else folded)
-    return Read(_with_token(message, request.token), (bad,) if why else (), why or "")
+    loose = None if line == request.target and line.isascii() else "bytes beside the path that HTTP forbids in a request line"
+    why = loose or reading.refusal or doubt or ("a fragment in the request-target" if target.cut else folded)
+    sent = any(name.lower() == "authorization" for name, _ in request.headers)
+    message = _with_token(message, request.token, sent=sent)
+    return Read(message, (bad, REFUSED) if loose else (bad,) if why else (), why or "")
 
 
 def asked_host(request: Request) -> str | None:
     """The host that the request names by itself, if it names just one that is well formed."""
-    return _read_host(request, paths.split_target(request.target).authority, None)
+    return _read_host(request, paths.split_target(request.target).authority, None)[0]
 
 
-def _read_host(request: Request, authority: str | None, default: str | None) -> str | None:
+def _read_host(request: Request, authority: str | None, default: str | None) -> tuple[str | None, str | None]:
+    """The host, and why 400 is permitted: what an absolute URI replaces a proxy may not have seen."""
     lines = list(request.host or ()) + [value for name, value in request.headers if name.lower() == "host"]
     if not lines and request.host is None and default is not None:
         lines = [default]
-    if authority is not None and len(lines) <= 1:
-        lines = [authority]
-    return parse_host(lines[0]) if len(lines) == 1 else None
+    if authority is None:
+        return parse_host(lines[0]) if len(lines) == 1 else None, None
+    name = authority.rpartition("@")[2]
+    if len(lines) > 1:
+        return parse_host(name), "several Host lines beside an absolute URI"
+    return parse_host(name), "user information in an absolute URI" if name != authority else None
 
 
 def _read_headers(raw: Headers) -> tuple[Headers, str | None, str | None]:
     """The header lines that stay, why 400 is permitted, and why it is due."""
     folded = bad = None
     kept: list[tuple[str, str]] = []
+    nominated = _hop_by_hop(raw)
+    if nominated & _PROXYS_OWN or any(name.startswith(":") for name in nominated):
+        folded = "a Connection line that names what a proxy needs"
     for name, value in raw:
         unfolded = _FOLD.sub(" ", value)
         if unfolded != value:
@@ -132,7 +145,13 @@ def _read_headers(raw: Headers) -> tuple[Headers, str | None, str | None]:
         if any(character in unfolded for character in "\r\n\0"):
             bad = f"a control byte in header {name}"
         kept.append((name.lower(), unfolded.strip(" \t")))
-    return strip(line for line in kept if line[0] != "host"), folded, bad
+    return strip(line for line in kept if line[0] != "host" and line[0] not in nominated), folded, bad
+
+
+def _hop_by_hop(headers: Headers) -> frozenset[str]:
+    """The fields that Connection names: they end at the first proxy, before anything looks at them (RFC 9110 section 7.6.1)."""
+    lines = [value for name, value in headers if name.lower() == "connection"]
+    return frozenset(option.strip(" \t").lower() for line in lines for option in line.split(","))
 
 
 def strip(headers: Iterable[tuple[str, str]]) -> Headers:
@@ -142,9 +161,9 @@ def strip(headers: Iterable[tuple[str, str]]) -> Headers:
     )
 
 
-def _with_token(message: Message, token: Token | None) -> Message:
+def _with_token(message: Message, token: Token | None, *, sent: bool) -> Message:
     lines = message.lines("authorization")
-    if token is not None and not lines:
+    if token is not None and not lines and not sent:
         lines = (IMPLIED_AUTHORIZATION,)
         message = replace(message, headers=(*message.headers, ("authorization", IMPLIED_AUTHORIZATION)))
     return replace(message, token=token, bearer=lines[0] if len(lines) == 1 and token is not None else None)

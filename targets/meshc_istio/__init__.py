@@ -17,6 +17,7 @@ from meshc_istio.kustomization import kustomization
 from meshc_istio.objects import Object, manifest, path_of
 from meshc_istio.rule_patches import rule_patches
 from meshc_istio.service_entry import service_entries
+from meshc_istio.shared_hosts import shared_host_findings
 from meshc_istio.sidecar import sidecars
 from meshc_istio.telemetry import telemetry
 from meshc_istio.virtual_service import virtual_services
@@ -78,7 +79,12 @@ class IstioTarget:
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
         """What the mesh asks for and Istio can't do exactly."""
-        found = [*versions.option_findings(mesh, ACCEPTABLE), *workload_findings(mesh), *security.security_findings(mesh)]
+        found = [
+            *versions.option_findings(mesh, ACCEPTABLE),
+            *workload_findings(mesh),
+            *shared_host_findings(mesh),
+            *security.security_findings(mesh),
+        ]
         for _ in traffic_objects(mesh, complaints.into(found)):
             pass
         return list(dict.fromkeys(found))

@@ -19,15 +19,12 @@ def values(mesh: Mesh) -> dict[str, Any]:
             "trustDomain": mesh.trust_domain,
             # The filters that meshc writes read paths; a proxy's own normalisation would hide from them what `reject` refuses.
             "pathNormalization": {"normalization": "NONE" if mesh.paths == "reject" else "BASE"},
-            "defaultHttpRetryPolicy": {"attempts": 0},
-            "defaultConfig": {"gatewayTopology": {"numTrustedProxies": 0}},
         },
         "global": {"proxy": {"clusterDomain": mesh.cluster_domain}},
         "pilot": {
             "env": {
                 "ENABLE_INBOUND_RETRY_POLICY": "false",
                 "PILOT_HTTP10": "1",  # without it a request of HTTP/1.0 meets a closed connection
-                "PILOT_SCOPE_GATEWAY_TO_NAMESPACE": "true",
             }
         },
     }

@@ -94,12 +94,20 @@ def _routes_of(place: Place, route: Route, rule: Rule, variant: Variant, match: 
 
 
 def ended(routes: Iterable[HttpRoute]) -> list[HttpRoute]:
-    """Routes up to the first that takes all; without one, what is left is answered 404 rather than sent where Istio thinks best."""
+    """
+    Routes up to the first that takes all; without one, what is left is answered 404 rather than sent where Istio thinks best.
+
+    An entry that stands earlier too can never match again, and Istio warns of it.
+    """
     found: list[HttpRoute] = []
+    seen: set[str] = set()
     for route in routes:
-        found.append(route)
         if "match" not in route:
-            return found
+            return [*found, route]
+        fresh = [entry for entry in route["match"] if repr(entry) not in seen]
+        seen.update(map(repr, fresh))
+        if fresh:
+            found.append({**route, "match": fresh})
     return [*found, NO_ROUTE]
 
 

@@ -1,7 +1,7 @@
 """Where limits of rate and size stand: at services, gateways and rules, each in the proxy that the law names."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 from meshc import routing
 from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Mtls, RateLimit, Route, Rule, Service
@@ -15,25 +15,29 @@ from meshc_istio.rate_limit import limit_filter
 from meshc_istio.versions import allows_envoy_filters
 
 Patch = dict[str, Any]
+Limited: TypeAlias = tuple[tuple[Route, Rule], ...]
+"""The rules of a mesh that limit something."""
 
 
 def limit_objects(mesh: Mesh) -> Iterator[Object]:
     """One EnvoyFilter for each workload whose proxy limits something."""
     if not allows_envoy_filters(mesh):
         return
+    limited = _limited_rules(mesh)
     for point in check_points(mesh):
-        patches = [*_own(point), *_of_rules(mesh, point)]
+        patches = [*_own(point), *_of_rules(mesh, point, limited)]
         if patches:
             yield envoy_filter(point, "limits", Priority.BEFORE_ROUTER, patches)
 
 
 def complain_of_limits(mesh: Mesh, complain: Complain) -> None:
     """Limits that need a filter where none may be, that would be counted apart, or that no filter can tell apart."""
+    limited = _limited_rules(mesh)
     for point in check_points(mesh):
         counted = [(limit, _chains(point)) for limit in _rate_limits(point)]
         sized: list[Service | Listener | Rule] = [*([point.service] if point.service is not None else ())]
         sized.extend(point.gateway.listeners if point.gateway is not None else ())
-        for _, rule, chains in _limiting_rules(mesh, point):
+        for _, rule, chains in _limiting_rules(mesh, point, limited):
             counted.extend((limit, chains) for limit in rule.rate_limits)
             sized.append(rule)
         for limit, chains in counted:
@@ -80,11 +84,11 @@ def _mixed_bodies(gateway: Gateway | None) -> Iterator[Listener]:
 # --- rules ----------------------------------------------------------------------------------------------------------------------
 
 
-def _of_rules(mesh: Mesh, point: CheckPoint) -> Iterator[Patch]:
+def _of_rules(mesh: Mesh, point: CheckPoint, limited: Limited) -> Iterator[Patch]:
     """Limits of rules, in the proxy that tries them: the gateway's, or the callers'."""
     context = point.context if point.gateway is not None else OUTBOUND
     sizes: dict[str, int] = {}
-    for route, rule, _ in _limiting_rules(mesh, point):
+    for route, rule, _ in _limiting_rules(mesh, point, limited):
         name = route_name(route, rule)
         for number, limit in enumerate(rule.rate_limits, 1):
             at_gateway = point.gateway is not None
@@ -97,14 +101,16 @@ def _of_rules(mesh: Mesh, point: CheckPoint) -> Iterator[Patch]:
         yield merge_route(context, name, route_buffer(size))
 
 
-def _limiting_rules(mesh: Mesh, point: CheckPoint) -> Iterator[tuple[Route, Rule, int]]:
+def _limited_rules(mesh: Mesh) -> Limited:
+    return tuple((route, rule) for route in mesh.routes for rule in route.rules if rule.rate_limits or rule.max_request_body is not None)
+
+
+def _limiting_rules(mesh: Mesh, point: CheckPoint, limited: Limited) -> Iterator[tuple[Route, Rule, int]]:
     """The rules with limits that the workload's proxy tries, and in how many chains of filters it tries them."""
-    for route in mesh.routes:
-        for rule in route.rules:
-            if rule.rate_limits or rule.max_request_body is not None:
-                chains = _chains_of_rule(mesh, point, route, rule)
-                if chains:
-                    yield route, rule, chains
+    for route, rule in limited:
+        chains = _chains_of_rule(mesh, point, route, rule)
+        if chains:
+            yield route, rule, chains
 
 
 def _chains_of_rule(mesh: Mesh, point: CheckPoint, route: Route, rule: Rule) -> int:

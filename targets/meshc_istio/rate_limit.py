@@ -1,5 +1,6 @@
 """Local rate limits: one filter a limit, one bucket a value of its key (section 4 of the language)."""
 
+import json
 from typing import Any, Final
 
 from meshc.model import LimitKey, RateLimit
@@ -27,7 +28,7 @@ def limit_filter(name: str, limit: RateLimit, *, at_gateway: bool, route: str | 
     }
     if limit.per is LimitKey.ALL and route is None:
         return {"name": name, "typed_config": {**config, "token_bucket": bucket(limit)}}
-    on_route = [] if route is None else [expression("route", f"xds.route_name == '{route}' ? 'yes' : 'no'")]
+    on_route = [] if route is None else [expression("route", f"xds.route_name == {json.dumps(route)} ? 'yes' : 'no'")]
     entry = [] if route is None else [{"key": "route", "value": "yes"}]
     ways = _keys(limit, at_gateway=at_gateway)
     config["max_dynamic_descriptors"] = MOST_VALUES

@@ -14,6 +14,7 @@ _HCM: Final = "envoy.filters.network.http_connection_manager"
 _HCM_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 _TCP_PROXY: Final = "envoy.filters.network.tcp_proxy"
 _TCP_PROXY_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy"
+_STDOUT_TYPE: Final = "type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog"
 _OPTIONS_TYPE: Final = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 COLLECTOR: Final = "meshc-otlp"
 _FIELDS: Final = {
@@ -45,6 +46,7 @@ class Workload:
     selector: dict[str, str]
     reports_as: str
     origin: Origin
+    gateway: bool = False
 
 
 def workloads(mesh: Mesh) -> Iterator[Workload]:
@@ -60,7 +62,7 @@ def workloads(mesh: Mesh) -> Iterator[Workload]:
             seen.add(where)
             name = object_name(gateway.name.namespace, gateway.name.name)
             reports_as = f"{gateway.workload.identity}.{gateway.workload.namespace}"
-            yield Workload(name, gateway.workload.namespace, dict(gateway.workload.selector), reports_as, gateway.origin)
+            yield Workload(name, gateway.workload.namespace, dict(gateway.workload.selector), reports_as, gateway.origin, gateway=True)
 
 
 def telemetry(mesh: Mesh, complain: Complain) -> Iterator[Object]:
@@ -101,14 +103,7 @@ def _access_log(said: Telemetry) -> Iterator[dict[str, Any]]:
     log_format: dict[str, Any] = {"json_format": _FIELDS}
     if said.access_log == "text":
         log_format = {"text_format_source": {"inline_string": " ".join(f"{key}={value}" for key, value in _FIELDS.items()) + "\n"}}
-    log = {
-        "name": "envoy.access_loggers.file",
-        "typed_config": {
-            "@type": "type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog",
-            "path": "/dev/stdout",
-            "log_format": log_format,
-        },
-    }
+    log = {"name": "envoy.access_loggers.stdout", "typed_config": {"@type": _STDOUT_TYPE, "log_format": log_format}}
     yield _network_filter(_HCM, {"@type": _HCM_TYPE, "access_log": [log]})
     yield _network_filter(_TCP_PROXY, {"@type": _TCP_PROXY_TYPE, "access_log": [log]})
 
@@ -129,7 +124,8 @@ def _tracing(mesh: Mesh, workload: Workload, said: Telemetry, otlp: str) -> Iter
     host, port = collector(mesh, otlp)
     yield {
         "applyTo": "CLUSTER",
-        "match": {"context": "ANY"},
+        # Not ANY: a sidecar would be given the cluster twice, once for each direction.
+        "match": {"context": "GATEWAY" if workload.gateway else "SIDECAR_OUTBOUND"},
         "patch": {"operation": "ADD", "value": _cluster(host, port)},
     }
     provider = {

@@ -32,7 +32,10 @@ def unauthenticated_mapper(point: CheckPoint) -> dict[str, Any]:
 def reply_mapper(expression: str, status: int) -> dict[str, Any]:
     """How local replies of which the expression (CEL) holds get another status."""
     typed = {"@type": _CEL, "expression": expression}
-    return {"filter": {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": typed}}, "status_code": status}
+    return {
+        "filter": {"extension_filter": {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": typed}},
+        "status_code": status,
+    }
 
 
 def _expression(point: CheckPoint) -> str:

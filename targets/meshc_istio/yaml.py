@@ -35,7 +35,7 @@ def _entry(head: str, value: object, indent: str) -> Iterator[str]:
             yield from _sequence(value, indent)
         case str() if _fits_block(value):
             yield f"{head} {'|' if value.endswith(chr(10)) else '|-'}"
-            yield from (f"{indent}  {line}" if line else "" for line in value.removesuffix("\n").split("\n"))
+            yield _block(value, indent)
         case _:
             yield f"{head} {_leaf(value)}"
 
@@ -91,8 +91,19 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= _BMP else f"\\U{code:08x}"
 
 
+# The same programs stand in many objects of a build.
+@lru_cache(maxsize=1024)
+def _block(text: str, indent: str) -> str:
+    return "\n".join(f"{indent}  {line}" if line else "" for line in text.removesuffix("\n").split("\n"))
+
+
 def _fits_block(text: str) -> bool:
     """Whether a literal block gives the text back: several lines, none with blanks where they would be lost or be taken for indentation."""
+    return "\n" in text and _lines_fit_block(text)
+
+
+@lru_cache(maxsize=1024)
+def _lines_fit_block(text: str) -> bool:
     body = text.removesuffix("\n")
     lines = body.split("\n")
     return (
@@ -100,5 +111,5 @@ def _fits_block(text: str) -> bool:
         and bool(lines[0].strip())
         and not lines[0].startswith(" ")
         and bool(lines[-1])
-        and all(line == line.rstrip() and all(one.isprintable() and one not in _LINE_BREAKS for one in line) for line in lines)
+        and all(line == line.rstrip() and line.isprintable() and _LINE_BREAKS.isdisjoint(line) for line in lines)
     )

@@ -1,7 +1,7 @@
 """
 HTTP on the wire as tests need it: requests sent byte for byte, and an echo server that tells what reached it, byte for byte.
 
-Runs as a program of its own inside a network namespace, so it uses the standard library only:
+Runs as a program of its own inside a network namespace:
 `wire.py serve NAME VERSION PORT...` answers until it is ended;
 `wire.py ask` reads one JSON request a line and prints one JSON answer a line.
 """
@@ -81,28 +81,46 @@ class Echo:
                 if not first:
                     break
                 head = first + await _read_head(reader)
+                if head.startswith(b"PRI "):
+                    await self._http2(head, reader, writer, port, peer)
+                    break
                 if not await self._answer(head, reader, writer, port, peer):
                     break
         with contextlib.suppress(ConnectionError):
             writer.close()
+
+    async def _http2(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, peer: str) -> None:
+        from tests.conformance.http2 import answer_http2  # noqa: PLC0415 - the one thing here that needs a library
+
+        def answer(line: str, headers: list[tuple[str, str]], length: int) -> tuple[list[tuple[str, str]], bytes, float]:
+            seen = self._told(line, headers, length, port, peer)
+            own = [(":status", "200"), ("server", "echo"), ("x-backend", self.name), ("x-backend-version", self.version)]
+            return own, json.dumps(seen).encode(), int(_wish(dict(headers)).get("delay", "0")) / 1000
+
+        await answer_http2(head, reader, writer, answer)
+
+    def _told(self, line: str, headers: list[tuple[str, str]], length: int, port: int, peer: str) -> dict[str, Any]:
+        """What is told of a request; it counts as a try."""
+        key = next((value for name, value in headers if name.lower() == "x-test-id"), "")
+        self.tries[key] += 1
+        return {
+            "service": self.name,
+            "version": self.version,
+            "port": port,
+            "peer": peer,
+            "line": line,
+            "headers": headers,
+            "body": length,
+            "try": self.tries[key],
+        }
 
     async def _answer(self, head: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int, peer: str) -> bool:
         line, *rest = head.split(b"\r\n")
         headers = _headers(rest)
         by_name = {name.lower(): value for name, value in headers}
         body = await _read_body(reader, by_name)
+        seen = self._told(line.decode("latin-1"), headers, len(body), port, peer)
         key = by_name.get("x-test-id", "")
-        self.tries[key] += 1
-        seen = {
-            "service": self.name,
-            "version": self.version,
-            "port": port,
-            "peer": peer,
-            "line": line.decode("latin-1"),
-            "headers": headers,
-            "body": len(body),
-            "try": self.tries[key],
-        }
         if line.startswith(b"GET /.test/seen/"):
             asked = line.split(b" ")[1].decode().rpartition("/")[2]
             seen = {"seen": self.seen.get(asked, []), "tries": self.tries[asked]}

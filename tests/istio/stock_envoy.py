@@ -15,6 +15,7 @@ from tests import engines
 
 _TYPES = "type.googleapis.com/envoy.extensions.filters"
 _HCM = f"{_TYPES}.network.http_connection_manager.v3.HttpConnectionManager"
+RULE = "/rule"
 _ROUTER = {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{_TYPES}.http.router.v3.Router"}}
 
 
@@ -32,14 +33,19 @@ class Envoy:
 
     port: int
 
-    def ask(self, target: str, *, method: str = "GET", host: str = "users.shop", headers: tuple[tuple[str, str], ...] = ()) -> Reply:
-        """The answer to one request, sent as it is."""
+    def ask(
+        self, target: str, *, method: str = "GET", host: str = "users.shop", headers: tuple[tuple[str, str], ...] = (), body: bytes = b""
+    ) -> Reply:
+        """The answer to one request, sent as it is; a body goes in chunks where no header says its length."""
         connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in (("Host", host), *headers):
                 connection.putheader(name, value)
-            connection.endheaders()
+            chunked = bool(body) and "content-length" not in dict(headers)
+            if chunked:
+                connection.putheader("Transfer-Encoding", "chunked")
+            connection.endheaders(body or None, encode_chunked=chunked)
             response = connection.getresponse()
             response.read()
             return Reply(response.status, {name.lower(): value for name, value in response.getheaders()})
@@ -55,11 +61,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(folder: Path, filters: list[dict[str, Any]], shown: Mapping[str, str], port: int | None = None) -> Iterator[Envoy]:
-    """An Envoy with these HTTP filters; `shown` are headers of its answers, by the formats that fill them."""
+def running(
+    folder: Path,
+    filters: list[dict[str, Any]],
+    shown: Mapping[str, str],
+    port: int | None = None,
+    per_route: Mapping[str, Any] | None = None,
+) -> Iterator[Envoy]:
+    """
+    An Envoy with these HTTP filters; `shown` are headers of its answers, by the formats that fill them.
+
+    What begins with `RULE` is taken by a route named `rule`, which has `per_route` of its own.
+    """
     port = port or free_port()
     config = folder / "envoy.json"
-    config.write_text(json.dumps(_bootstrap(filters, shown, port)))
+    config.write_text(json.dumps(_bootstrap(filters, shown, port, per_route or {})))
     command = [str(engines.envoy()), "-c", str(config), "--disable-hot-restart", "--concurrency", "1", "-l", "error"]
     with (folder / "log").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
         try:
@@ -79,17 +95,23 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise AssertionError(f"Envoy does not listen: {log.read_text()}")
 
 
-def _bootstrap(filters: list[dict[str, Any]], shown: Mapping[str, str], port: int) -> dict[str, Any]:
-    answer = {
-        "match": {"prefix": "/"},
+def _answer(prefix: str, shown: Mapping[str, str], per_route: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": "rule" if prefix == RULE else "",
+        "match": {"prefix": prefix},
+        **({"typed_per_filter_config": dict(per_route)} if per_route and prefix == RULE else {}),
         "direct_response": {"status": 200},
         "response_headers_to_add": [{"header": {"key": name, "value": text}} for name, text in shown.items()],
     }
+
+
+def _bootstrap(filters: list[dict[str, Any]], shown: Mapping[str, str], port: int, per_route: Mapping[str, Any]) -> dict[str, Any]:
+    answers = [_answer(prefix, shown, per_route) for prefix in (RULE, "/")]
     manager = {
         "@type": _HCM,
         "stat_prefix": "test",
         "normalize_path": True,  # as Istio has it by default
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]},
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": answers}]},
         "http_filters": [*filters, _ROUTER],
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}

@@ -1,16 +1,18 @@
 """The Lua that reads requests says what the laws of paths and hosts say (L4, L5), in the Lua that Envoy has."""
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from lupa import luajit21
 
 from meshc import paths
 from meshc.semantics.hosts import parse_host
 from meshc_istio.normalize_lua import literal, source
+
+luajit21: Any = import_module("lupa.luajit21")  # it has no types
 
 PATH_PIECES = (
     *(

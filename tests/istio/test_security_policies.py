@@ -29,7 +29,10 @@ def _rules(text: str, name: str) -> list[dict[str, Any]]:
     return rules
 
 
-USERS = "services: {{users: {{ports: {{http: {{port: 80, targetPort: 8080}}}}, access: {access}}}}}\npolicies: {{p: {{services: [users], {policy}}}}}\n"
+USERS = """
+services: {{users: {{ports: {{http: {{port: 80, targetPort: 8080}}}}, access: {access}}}}}
+policies: {{p: {{services: [users], {policy}}}}}
+"""
 
 
 def test_a_service_that_allows_nobody_is_locked() -> None:

@@ -14,6 +14,7 @@ from meshc_istio import target, traffic_objects
 from meshc_istio.complaints import ignore, into
 from meshc_istio.http_match import anything_but
 from meshc_istio.objects import manifest
+from meshc_istio.security import security_objects
 from meshc_istio.yaml import dump
 from tests import engines
 from tests.meshes import mesh_in, mesh_of
@@ -66,6 +67,20 @@ def test_every_object_is_in_the_kustomization_and_the_values_are_not() -> None:
     listed = [line.removeprefix("- ") for line in files["kustomization.yaml"].splitlines() if line.startswith("- ")]
     assert sorted(set(files) - {"kustomization.yaml", "istio-values.yaml"}) == listed
     assert all(path.count("/") == 1 for path in listed)
+
+
+@pytest.mark.engine
+def test_kustomize_reads_the_output_as_it_is_written(tmp_path: Path) -> None:
+    """A GitOps tool that points at the folder finds every manifest, unchanged."""
+    mesh = mesh_in(SHOP)
+    for file in target.emit(mesh):
+        path = tmp_path / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(file.content)
+    done = subprocess.run([str(engines.kubectl()), "kustomize", str(tmp_path)], capture_output=True, text=True, check=True)
+    read = {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]): one for one in yaml.safe_load_all(done.stdout)}
+    written = [manifest(one, mesh.name) for one in (*traffic_objects(mesh, ignore), *security_objects(mesh))]
+    assert {(one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]): one for one in written} == read
 
 
 def test_order_of_what_was_written_changes_no_byte() -> None:
@@ -469,6 +484,32 @@ def test_services_that_share_pods_are_refused() -> None:
     mesh = mesh_of(HEAD + "services: {a: {ports: {http: 80}, selector: {app: x}}, b: {ports: {http: 80}, selector: {app: x, tier: y}}}")
     found = [finding for finding in target.check(mesh) if "takes the pods of" in finding.message]
     assert [("services", "b")] == [finding.origin.path for finding in found]
+
+
+WIDE = "x: {hosts: [h.example], ports: {http: 80}}, w: {hosts: ['*.example'], ports: {http: 80}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "x: {hosts: [h.example], ports: {http: 80}}, y: {hosts: [h.example], ports: {t: {port: 443, protocol: tls}}}",
+            ["h.example is one of shop/x too"],
+        ),
+        (
+            "a: {ports: {http: 80}, calls: [w]}, " + WIDE,
+            ["knows h.example"],
+        ),
+        (
+            "a: {ports: {http: 80}, calls: [w, x]}, " + WIDE,
+            [],
+        ),
+    ],
+)
+def test_hosts_that_services_share_are_refused(text: str, expected: list[str]) -> None:
+    """One set of rules for a host; and a wildcard tells a proxy of all hosts below it."""
+    found = [finding.message for finding in target.check(mesh_of(HEAD + f"services: {{{text}}}"))]
+    assert [True] * len(expected) == [part in message for part, message in zip(expected, found, strict=True)]
 
 
 def test_open_egress_still_guards_listed_services() -> None:

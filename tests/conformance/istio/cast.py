@@ -16,7 +16,7 @@ class Pod:
     address: str
     account: str
     proxy: bool = True
-    kind: str = "sidecar"  # sidecar | router
+    kind: str = "sidecar"  # sidecar | router | outside, which Kubernetes does not know
     labels: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -91,17 +91,18 @@ class Cast:
 
     def objects(self) -> list[dict[str, Any]]:
         """Namespaces, accounts, services, pods and endpoint slices."""
-        namespaces = sorted({pod.namespace for pod in self.pods})
+        inside = [pod for pod in self.pods if pod.kind != "outside"]
+        namespaces = sorted({pod.namespace for pod in inside})
         made: list[dict[str, Any]] = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in namespaces]
         made += [
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account, "namespace": namespace}}
-            for namespace, account in sorted({(pod.namespace, pod.account) for pod in self.pods})
+            for namespace, account in sorted({(pod.namespace, pod.account) for pod in inside})
         ]
         for namespace, app in self.services:
             ports = [_service_port(port) for port in self.ports_of(namespace, app)]
             spec = {"selector": {"app": app}, "ports": ports, "clusterIP": self.cluster_ip(namespace, app)}
             made.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": app, "namespace": namespace}, "spec": spec})
-        for pod in self.pods:
+        for pod in inside:
             made += [_pod(pod), *([self._slice(pod)] if pod.kind == "sidecar" else [])]
         return made
 
@@ -139,7 +140,7 @@ FIXED = Cast(
         )
         for pod in PODS
     },
-    {"api.example.com": EXTERNAL_ADDRESS, "other.example.com": EXTERNAL_ADDRESS},
+    {"api.example.com": EXTERNAL_ADDRESS, "other.example.com": EXTERNAL_ADDRESS, "a.b.far.example": EXTERNAL_ADDRESS},
 )
 """The cast of all case files."""
 

@@ -161,7 +161,10 @@ class IstioEngine:
         namespace = namespace or "shop"
         if not app:
             return {"address": cast.EXTERNAL_ADDRESS, "port": send.port if isinstance(send.port, int) else 80}
+        outside = next((pod for pod in self.cast.pods if pod.kind == "outside" and pod.app == app), None)
         port, target = self._numbers(namespace, app, send.port)
+        if outside is not None:
+            return {"address": outside.address, "port": port}
         client = send.client.rpartition("/")[2]
         if send.client == "plaintext" or any(pod.app == client and not pod.proxy for pod in self.cast.pods):  # no proxy: no cluster address
             pod = next(pod for pod in self.cast.pods if pod.app == app)

@@ -12,6 +12,7 @@ from typing import IO
 
 BRIDGE, HOST = "br0", "10.244.0.1"
 MOUNT = Path("/mnt")
+SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
 """Where the rig's folder is for what runs in it."""
 
 
@@ -33,6 +34,10 @@ class Host:
         hosts.write_text("127.0.0.1 localhost\n" + "".join(f"{address} {name}\n" for name, address in names.items()))
         self.run("mount", "-t", "tmpfs", "tmpfs", "/run/netns") if Path("/run/netns").exists() else self._netns_folder()
         self.run("mount", "--bind", str(hosts), "/etc/hosts")
+        if Path("/etc/resolv.conf").exists():
+            resolver = self.folder / "resolv.conf"
+            resolver.write_text("nameserver 127.0.0.1\n")  # nobody is there: what no file says is unknown at once
+            self.run("mount", "--bind", str(resolver), "/etc/resolv.conf")
         self.run("ip", "link", "set", "lo", "up")
         self.run("ip", "link", "add", BRIDGE, "type", "bridge")
         self.run("ip", "addr", "add", f"{HOST}/16", "dev", BRIDGE)
@@ -44,9 +49,10 @@ class Host:
 
     def namespace(self, name: str, address: str) -> None:
         """A network namespace of that name with one address on the bridge."""
+        link = "v-" + "-".join(address.split(".")[2:])
         self.run("ip", "netns", "add", name)
-        self.run("ip", "link", "add", f"v-{name}", "type", "veth", "peer", "name", "eth0", "netns", name)
-        self.run("ip", "link", "set", f"v-{name}", "master", BRIDGE, "up")
+        self.run("ip", "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        self.run("ip", "link", "set", link, "master", BRIDGE, "up")
         for words in (
             ("link", "set", "lo", "up"),
             ("addr", "add", f"{address}/16", "dev", "eth0"),
@@ -55,6 +61,13 @@ class Host:
         ):
             self.run("ip", "-n", name, *words)
         self.run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv4.ip_unprivileged_port_start=0")
+
+    def trust(self, certificate: Path) -> None:
+        """Has all processes of the rig take the certificate for an authority of the system, where the system keeps them like Debian."""
+        if SYSTEM_CA.exists():
+            bundle = self.folder / "system-ca.crt"
+            bundle.write_text(SYSTEM_CA.read_text() + certificate.read_text())
+            self.run("mount", "--bind", str(bundle), str(SYSTEM_CA))
 
     def run(self, *command: str, text: str | None = None, cwd: Path | None = None) -> str:
         """Runs a command to its end and gives what it printed."""
@@ -65,7 +78,9 @@ class Host:
 
     def start(self, log: str, *command: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> subprocess.Popen[bytes]:
         """Starts a process that writes into `<log>.log`."""
-        with (self.folder / f"{log}.log").open("ab") as out:
+        path = self.folder / f"{log}.log"
+        with path.open("ab") as out:
+            path.chmod(0o666)  # a proxy that logs to /dev/stdout opens this again, as another user
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(env or {})}, cwd=cwd or self.folder
             )

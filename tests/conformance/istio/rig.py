@@ -11,6 +11,7 @@ import json
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ class Rig:
         self.kubectl("create", "-f", "-", text=yaml.safe_dump(_applyset_kind()))
         self.kubectl("apply", "--server-side", "-f", "-", text=yaml.safe_dump_all(self.cast.objects()))
         for pod in self.cast.pods:
+            if pod.kind == "outside":
+                continue
             patch = json.dumps(cast.status(pod, HOST))
             self.kubectl("-n", pod.namespace, "patch", "pod", pod.name, "--subresource=status", "--type=merge", "-p", patch)
         self._istiod()
@@ -150,19 +153,26 @@ class Rig:
 
     def workloads(self) -> None:
         """Starts every pod of the cast, the outside client and the external server."""
-        subject = ("-subj", "/CN=echo", "-addext", "subjectAltName=DNS:*.example.com")
+        subject = (
+            "-subj",
+            "/CN=echo",
+            "-addext",
+            "subjectAltName=" + ",".join(f"DNS:{name}" for name in ("*.example.com", *self.cast.names)),
+        )
         key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", "echo.pem", "-out", "echo.crt")
         self.host.run("openssl", "req", "-x509", *key, *subject, cwd=self.folder)
         with (self.folder / "echo.pem").open("a") as pem:
             pem.write((self.folder / "echo.crt").read_text())
+        self.host.trust(self.folder / "echo.crt")
         for name, address in ((cast.OUTSIDE, cast.OUTSIDE_ADDRESS), ("external", cast.EXTERNAL_ADDRESS)):
             self.host.namespace(name, address)
         self._echo("external", "external", "v1", "80", "8080")
         self._client(cast.OUTSIDE, uid="0")
         for pod in self.cast.pods:
             self.host.namespace(pod.name, pod.address)
-            if pod.kind == "sidecar":
+            if pod.kind != "router":
                 self._echo(pod.name, pod.app, pod.version, *(_listen(port) for port in self.cast.ports_of(pod.namespace, pod.app)))
+            if pod.kind == "sidecar":
                 self._client(pod.name, uid="1000")
             if pod.proxy:
                 self._agent(pod)
@@ -177,7 +187,8 @@ class Rig:
                 )
 
     def _echo(self, namespace: str, *words: str) -> None:
-        self.host.start(f"echo-{namespace}", "ip", "netns", "exec", namespace, PYTHON, str(WIRE), "serve", *words)
+        command = ("ip", "netns", "exec", namespace, PYTHON, str(WIRE), "serve", *words)
+        self.host.start(f"echo-{namespace}", *command, env={"PYTHONPATH": str(WIRE.parents[2])})
 
     def _client(self, namespace: str, uid: str) -> None:
         # Istio's rules let traffic of uid 1337 pass, which is the proxy; a client is somebody else.
@@ -255,6 +266,7 @@ class Rig:
         words = ("apply", "--server-side", "--force-conflicts", "-k", folder, "--prune", f"--applyset={_APPLYSETS}/meshc")
         out = self.kubectl(*words)
         self.settle()
+        self.drained()
         with (self.folder / "istiod.log").open("rb") as log:
             log.seek(before)
             bad = [line for line in log.read().decode(errors="replace").splitlines() if "ACK ERROR" in line or "failed to build" in line]
@@ -289,7 +301,20 @@ class Rig:
             proxies = [proxy for proxy in state if isinstance(proxy, dict)]
             calm = calm + 1 if proxies and all(_synced(proxy) for proxy in proxies) else 0
             if time.monotonic() > end:
-                raise RigError(f"proxies do not settle: {state}")
+                raise RigError("proxies do not settle: " + "; ".join(late for proxy in proxies for late in _late(proxy)))
+
+    def drained(self) -> None:
+        """Waits until no proxy serves old connections by an old configuration."""
+        for pod in self.cast.pods:
+            if pod.proxy:
+                self.host.until(f"{pod.name} to drain", lambda name=pod.name: not self._draining(name))  # type: ignore[misc]
+
+    def _draining(self, pod: str) -> bool:
+        stats = self._admin(pod, "stats?filter=listener_manager.total_.*_draining")
+        return any(not line.endswith(": 0") for line in stats.splitlines())
+
+    def _admin(self, pod: str, path: str) -> str:
+        return self.host.run("ip", "netns", "exec", pod, "curl", "-s", "-m", "5", f"http://127.0.0.1:15000/{path}")
 
     def answer(self, command: dict[str, Any]) -> object:
         """Carries out one command."""
@@ -301,16 +326,14 @@ class Rig:
             case "ask":
                 return self.host.ask(command["client"], command["wishes"])
             case "admin":
-                return self.host.run(
-                    "ip", "netns", "exec", command["pod"], "curl", "-s", "-m", "5", f"http://127.0.0.1:15000/{command['path']}"
-                )
+                return self._admin(command["pod"], command["path"])
             case other:
                 raise RigError(f"no command {other!r}")
 
 
 def _listen(port: cast.ServicePort) -> str:
-    """A port as the echo server takes it: behind one of name `tls` it speaks TLS itself."""
-    return f"{port.target}/tls" if port.name == "tls" else str(port.target)
+    """A port as the echo server takes it: where TLS is meant to end there, it speaks TLS itself."""
+    return f"{port.target}/tls" if "tls" in (port.name, port.protocol) else str(port.target)
 
 
 def _fetch(url: str) -> str | None:
@@ -324,8 +347,14 @@ def _fetch(url: str) -> str | None:
 
 def _synced(proxy: dict[str, Any]) -> bool:
     """Each kind of resource: what was sent last is what was acknowledged last."""
-    kinds = ("cluster", "listener", "route", "endpoint")
-    return all(proxy.get(f"{kind}_sent") == proxy.get(f"{kind}_acked") for kind in kinds)
+    return not list(_late(proxy))
+
+
+def _late(proxy: dict[str, Any]) -> Iterator[str]:
+    for kind in ("cluster", "listener", "route", "endpoint"):
+        if proxy.get(f"{kind}_sent") != proxy.get(f"{kind}_acked"):
+            errors = {one["lastError"] for one in proxy.get("resources", {}).values() if "lastError" in one}
+            yield f"{proxy['proxy']} has not taken its {kind}s {' '.join(sorted(errors))}"
 
 
 def _gateway_role(of: cast.Cast) -> list[dict[str, Any]]:
