@@ -4,7 +4,8 @@
 #   make test         all tests                                        make docs         write the generated pages and schemas anew
 #   make check        linters, types, generated files up to date       make bench        benchmarks
 #   make engines      istioctl, for the tests that run it              make clean        remove what was built; distclean: all of it
-#   make conformance  the tests that need a whole Istio, after building one
+#   make conformance  every case on a whole Istio, after building one; needs root on Linux
+#   make mutations    whether the conformance suite notices mistakes of the emitter
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory
@@ -19,7 +20,7 @@ ISTIO := pilot-discovery pilot-agent etcd kube-apiserver envoy_bootstrap.json
 PYTEST := $(BIN)/python -m pytest
 JOBS ?= 2
 
-.PHONY: demo test check engines engines-istio golden conformance bench docs clean distclean
+.PHONY: demo test check engines engines-istio golden conformance mutations bench docs clean distclean
 
 # A command that a person could type as well: shown, then run.
 define show
@@ -35,7 +36,7 @@ demo: .venv/.meshc
 	@printf '\nwrote %s files below build/demo:\n' "$$(find build/demo -type f -not -name '.*' | wc -l)"; find build/demo -type f -not -name '.*' | sort | sed 's/^/  /'
 
 test: .venv/.dev $(if $(filter true,$(CI)),engines)
-	$(PYTEST) -n $(JOBS) --dist worksteal
+	$(PYTEST) -n $(JOBS) --dist worksteal -m 'not rig'
 
 check: .venv/.dev
 	$(BIN)/ruff check .
@@ -51,8 +52,16 @@ engines: .venv/.dev
 engines-istio: engines
 	@$(BIN)/python $(BUILD_ENGINES) $(ISTIO)
 
+# The cases with their table, and what stands beside them; one whole Istio at a time, so without workers.
+conformance: export MESHC_CONFORMANCE := 1
 conformance: engines-istio
-	MESHC_CONFORMANCE=1 $(PYTEST) tests/conformance
+	@status=0; set -x; \
+	$(BIN)/python -m tests.conformance.report || status=1; \
+	$(PYTEST) tests/conformance -m rig --ignore=tests/conformance/test_cases.py --durations=5 || status=1; \
+	exit $$status
+
+mutations: engines-istio
+	MESHC_CONFORMANCE=1 $(BIN)/python -m tests.conformance.mutations
 
 golden: .venv/.meshc
 	@for example in examples/*/; do \

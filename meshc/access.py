@@ -19,6 +19,7 @@ from meshc.model import (
     Service,
     Source,
     SourceKind,
+    per_mesh,
 )
 from meshc.paths import PathPattern
 
@@ -224,15 +225,13 @@ def mesh_gateway_rules(mesh: Mesh, service: Name) -> Iterator[tuple[Name, Rule, 
             yield route_name, rule, gateway, destination
 
 
+@per_mesh
 def _north_south(mesh: Mesh) -> dict[Name, list[tuple[Name, Rule, tuple[Name, ...], Destination]]]:
-    found = mesh.__dict__.get("_north_south")
-    if found is None:
-        found = {}
-        for route in mesh.routes:
-            for rule in route.rules if route.gateways else ():
-                for destination in destinations(rule):
-                    found.setdefault(destination.service, []).append((route.name, rule, route.gateways, destination))
-        mesh.__dict__["_north_south"] = found
+    found: dict[Name, list[tuple[Name, Rule, tuple[Name, ...], Destination]]] = {}
+    for route in mesh.routes:
+        for rule in route.rules if route.gateways else ():
+            for destination in destinations(rule):
+                found.setdefault(destination.service, []).append((route.name, rule, route.gateways, destination))
     return found
 
 
@@ -246,7 +245,7 @@ def destinations(rule: Rule) -> tuple[Destination, ...]:
 
 def _arriving_calls(mesh: Mesh, service: Service, namespace: str) -> Iterator[tuple[Name, Pattern]]:
     """The calls that services of the namespace declare, as they arrive at the service: through the callers' routes, after rewrites."""
-    for caller, call_service, pattern in _calls_towards(mesh, service.name):
+    for caller, call_service, pattern in _calls_towards(mesh).get(service.name, ()):
         if caller.namespace != namespace:
             continue
         source = Source(SourceKind.SERVICE, pattern.origin, name=caller)
@@ -265,21 +264,19 @@ def _arriving_calls(mesh: Mesh, service: Service, namespace: str) -> Iterator[tu
                             yield caller, arriving
 
 
-def _calls_towards(mesh: Mesh, service: Name) -> list[tuple[Name, Name, Pattern]]:
-    """Calls that may arrive at the service: those that name it, and those to services whose east-west routes lead to it."""
-    found: dict[Name, list[tuple[Name, Name, Pattern]]] | None = mesh.__dict__.get("_calls_towards")
-    if found is None:
-        found = {}
-        leads = {
-            name: {destination.service for route in routes for rule in route.rules for destination in destinations(rule)}
-            for name, routes in mesh.routes_by_service.items()
-        }
-        for caller in mesh.services:
-            for call in caller.calls or ():
-                for arrives in leads.get(call.service, {call.service}):
-                    found.setdefault(arrives, []).append((caller.name, call.service, call.pattern))
-        mesh.__dict__["_calls_towards"] = found
-    return found.get(service, [])
+@per_mesh
+def _calls_towards(mesh: Mesh) -> dict[Name, list[tuple[Name, Name, Pattern]]]:
+    """Calls that may arrive at a service: those that name it, and those to services whose east-west routes lead to it."""
+    found: dict[Name, list[tuple[Name, Name, Pattern]]] = {}
+    leads = {
+        name: {destination.service for route in routes for rule in route.rules for destination in destinations(rule)}
+        for name, routes in mesh.routes_by_service.items()
+    }
+    for caller in mesh.services:
+        for call in caller.calls or ():
+            for arrives in leads.get(call.service, {call.service}):
+                found.setdefault(arrives, []).append((caller.name, call.service, call.pattern))
+    return found
 
 
 def _arriving_by_rule(service: Service, rule: Rule, destination: Destination, declared: Pattern) -> Iterator[Pattern]:

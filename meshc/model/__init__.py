@@ -7,7 +7,7 @@ Tuples of named things are sorted by name; only `Route.rules` and what stands in
 """
 
 from meshc.model.gateways import Certificate, CertificateSource, Gateway, GatewayWorkload, Listener, ListenerProtocol, ListenerTls
-from meshc.model.mesh import Expectation, Json, Mesh, MeshTest, TargetOptions, Telemetry
+from meshc.model.mesh import Expectation, Json, Mesh, MeshTest, TargetOptions, Telemetry, per_mesh
 from meshc.model.names import Name
 from meshc.model.policies import JwtProvider, Policy
 from meshc.model.requests import ClaimMatch, FieldMatch, JwtMatch, Pattern, Source, SourceKind, ValueKind, ValueMatch
@@ -103,4 +103,5 @@ __all__ = [
     "ValueKind",
     "ValueMatch",
     "Version",
+    "per_mesh",
 ]

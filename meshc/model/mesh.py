@@ -1,8 +1,8 @@
 """The whole mesh, its indexes, and what it says beside its things."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, TypeAlias, TypeVar
 
 from meshc.diagnostics import Origin
@@ -14,6 +14,7 @@ from meshc.model.routes import Route
 from meshc.model.services import Access, Egress, Mtls, Service
 
 T = TypeVar("T")
+R = TypeVar("R")
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 
@@ -135,3 +136,18 @@ def _grouped(pairs: Iterable[tuple[Name, T]]) -> dict[Name, tuple[T, ...]]:
     for name, value in pairs:
         groups.setdefault(name, []).append(value)
     return {name: tuple(values) for name, values in groups.items()}
+
+
+def per_mesh(compute: Callable[[Mesh], R]) -> Callable[[Mesh], R]:
+    """A pure function of a mesh whose result is made once for each mesh, and kept with it."""
+    key = f"{compute.__module__}.{compute.__qualname__}"
+
+    @wraps(compute)
+    def kept(mesh: Mesh) -> R:
+        memory = mesh.__dict__
+        if key not in memory:
+            memory[key] = compute(mesh)
+        result: R = memory[key]
+        return result
+
+    return kept

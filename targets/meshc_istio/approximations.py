@@ -9,6 +9,7 @@ ACCEPTABLE: Final[Mapping[str, str]] = {
     "header-stripping": "headers with `_`, `x-envoy-*` and `x-meshc-*` of clients reach the application",
     "method-list": "methods that the mesh does not know are passed on where no rule names methods",
     "host-forms": "a repeated or malformed Host, and one with a trailing dot, is read as the proxy reads it",
+    "joined-header-lines": "each part between commas of a field such as `user-agent`, whose lines Envoy joins, counts as a line of its own",
     "unauthenticated-status": "a request that only lacks a token is answered 403, and a token of a wrong audience 403",
     "misdirected-status": "a Host that belongs to another TLS listener is answered 404 instead of 421",
     "redirect-after-policies": "redirectToHttps answers after tokens and policies",

@@ -3,24 +3,11 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from meshc_istio.normalize_lua import literal, lua_filter
+from meshc_istio.normalize_lua import literal, lua_filter, text
 
 _BUFFER: Final = "type.googleapis.com/envoy.extensions.filters.http.buffer.v3."
 _MOST: Final = 4294967295
 RULE_BUFFER: Final = "meshc.body.rule"
-
-# The buffer filter alone lets pass what comes whole in one frame of HTTP/2.
-_COUNT: Final = """function envoy_on_request(handle)
-  local limit = LIMIT or ROUTES[handle:streamInfo():routeName()]
-  if not limit then return end
-  local length = tonumber(handle:headers():get("content-length"))
-  if not length then
-    local body = handle:body()
-    length = body and body:length() or 0
-  end
-  if length > limit then handle:respond({ [":status"] = "413" }, "") end
-end
-"""
 
 
 def body_filters(size: int) -> list[dict[str, Any]]:
@@ -44,4 +31,4 @@ def _buffer(name: str, size: int) -> dict[str, Any]:
 
 
 def _count(name: str, settings: str) -> dict[str, Any]:
-    return lua_filter(name, f"{settings}\n{_COUNT}")
+    return lua_filter(name, f"{settings}\n{text('body')}")

@@ -9,6 +9,7 @@ from meshc.model import FieldMatch, Pattern, ValueKind, ValueMatch
 from meshc.paths import PathPattern
 from meshc_istio import rbac
 from meshc_istio.check_point import CheckPoint
+from meshc_istio.joined_lines import JOINED
 
 _PLAIN_KINDS: Final = (ValueKind.EXACT, ValueKind.PREFIX)
 
@@ -38,7 +39,7 @@ def plain_value(match: ValueMatch) -> str | None:
 
 def is_plain_field(field: FieldMatch) -> bool:
     """Whether a policy has strings for all conditions on a header."""
-    return all(plain_value(match) is not None for match in field.any_of)
+    return field.name not in JOINED and all(plain_value(match) is not None for match in field.any_of)
 
 
 def is_plain_host(host: str) -> bool:

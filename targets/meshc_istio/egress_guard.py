@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from meshc import paths
-from meshc.model import Call, Egress, Forward, Mesh, Name, Pattern, Port, Rule, Service, Source, SourceKind
+from meshc.model import Call, Egress, Forward, Mesh, Name, Pattern, Port, Rule, Service, Source, SourceKind, per_mesh
 from meshc.model import Route as MeshRoute
 from meshc.paths import PathError, PathPattern
 from meshc_istio.complaints import Complain
@@ -46,15 +46,13 @@ def callers_of(mesh: Mesh, external: Name) -> Iterator[tuple[Service, Call]]:
     yield from _calls_by_service(mesh).get(external, ())
 
 
+@per_mesh
 def _calls_by_service(mesh: Mesh) -> dict[Name, list[tuple[Service, Call]]]:
-    found: dict[Name, list[tuple[Service, Call]]] | None = mesh.__dict__.get("_istio_calls_by_service")
-    if found is None:
-        found = {}
-        for caller in mesh.services:
-            for call in caller.calls or ():
-                if caller.has_proxy:
-                    found.setdefault(call.service, []).append((caller, call))
-        mesh.__dict__["_istio_calls_by_service"] = found
+    found: dict[Name, list[tuple[Service, Call]]] = {}
+    for caller in mesh.services:
+        for call in caller.calls or ():
+            if caller.has_proxy:
+                found.setdefault(call.service, []).append((caller, call))
     return found
 
 

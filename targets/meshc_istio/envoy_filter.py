@@ -11,7 +11,7 @@ OUTBOUND: Final = "SIDECAR_OUTBOUND"
 HCM: Final = "envoy.filters.network.http_connection_manager"
 ROUTER: Final = "envoy.filters.http.router"
 JWT: Final = "envoy.filters.http.jwt_authn"
-_HCM_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+HCM_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
 class Priority(IntEnum):
@@ -32,7 +32,7 @@ def envoy_filter(point: CheckPoint, what: str, priority: Priority, patches: list
 
 def merge_connection_manager(context: str, settings: dict[str, Any]) -> dict[str, Any]:
     """Settings laid over every HTTP connection manager of a context. A merge cannot write false or 0."""
-    value = {"typed_config": {"@type": _HCM_TYPE, **settings}}
+    value = {"typed_config": {"@type": HCM_TYPE, **settings}}
     return {"applyTo": "NETWORK_FILTER", "match": _in_chain(context, None, None), "patch": {"operation": "MERGE", "value": value}}
 
 

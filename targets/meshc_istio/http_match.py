@@ -11,6 +11,7 @@ from meshc.diagnostics import Origin
 from meshc.model import FieldMatch, Mesh, Pattern, Port, Source, SourceKind, ValueKind, ValueMatch
 from meshc.paths import PathPattern
 from meshc_istio.complaints import Complain
+from meshc_istio.joined_lines import by_parts, complain_of_lines
 
 Entry: TypeAlias = dict[str, Any]
 LONGEST_REGEX: Final = 1024  # Istio's validation of StringMatch
@@ -141,6 +142,8 @@ def _source(mesh: Mesh, sources: tuple[Source, ...] | None) -> Sequence[Entry]:
 
 
 def _header(scope: Scope, field: FieldMatch) -> list[Entry]:
+    complain_of_lines(scope.mesh, field, scope.complain)
+    field = by_parts(field)
     options: list[Entry] = []
     positive = [one for one in field.any_of if one.kind not in (ValueKind.ABSENT, ValueKind.NOT)]
     if positive:

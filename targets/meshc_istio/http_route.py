@@ -79,6 +79,8 @@ def http_routes(place: Place, route: Route, rule: Rule, patterns: tuple[Pattern,
 def _routes_of(place: Place, route: Route, rule: Rule, variant: Variant, match: list[dict[str, Any]]) -> Iterator[HttpRoute]:
     frame = {"name": route_name(route, rule)}
     rest = _around(rule)
+    if rule.cors is not None and not isinstance(rule.action, Forward):
+        place.complain("`cors` of a rule that answers by itself: Istio heeds it only where it forwards", rule.cors.origin)
     match rule.action:
         case Redirect() as redirect:
             for narrowed, action in _redirects(place, redirect, variant, match):

@@ -1,6 +1,7 @@
 """The Lua filter that stands first in every chain: its text, and how its settings are written (L4, L5, L13)."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -8,18 +9,8 @@ from meshc import paths, routing
 from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Pattern
 
 FILTER_NAME: Final = "meshc.normalize"
+_PARTS: Final = {"ports": "gateway", "bearer": "bearer"}
 LUA: Final = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
-
-RESTORE: Final = """function envoy_on_request(handle)
-  local headers = handle:headers()
-  local value = headers:get("x-meshc-authorization")
-  if value ~= nil then
-    headers:add("authorization", value)
-    headers:remove("x-meshc-authorization")
-  end
-end
-"""
-"""Gives back what `normalize.lua` kept from the token filter."""
 
 
 def normalize_filter(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None = None) -> dict[str, Any]:
@@ -27,15 +18,27 @@ def normalize_filter(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway |
     return lua_filter(FILTER_NAME, source(settings(mesh, bearer=bearer, peer=peer, gateway=gateway)))
 
 
-def lua_filter(name: str, text: str) -> dict[str, Any]:
-    """An HTTP filter with that text."""
-    return {"name": name, "typed_config": {"@type": LUA, "default_source_code": {"inline_string": text}}}
+def restore_filter() -> dict[str, Any]:
+    """The filter that follows the token filter, where `bearer` is set."""
+    return lua_filter("meshc.restore", text("restore"))
+
+
+def lua_filter(name: str, program: str) -> dict[str, Any]:
+    """An HTTP filter with that program."""
+    return {"name": name, "typed_config": {"@type": LUA, "default_source_code": {"inline_string": program}}}
 
 
 def source(settings_tree: Mapping[str, Any]) -> str:
-    """The text of the filter with these settings."""
-    body = resources.files("meshc_istio").joinpath("normalize.lua").read_text(encoding="utf-8")
-    return f"local S = {literal(settings_tree)}\n{body}"
+    """The program of the filter with these settings, of no more parts than they need."""
+    parts = ["normalize", *(part for key, part in _PARTS.items() if key in settings_tree), "request"]
+    return f"local S = {literal(settings_tree)}\n" + "".join(map(text, parts))
+
+
+@cache
+def text(part: str) -> str:
+    """A file of `lua/` without its comments: it goes into every workload's objects."""
+    lines = resources.files("meshc_istio").joinpath("lua", f"{part}.lua").read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if line.strip() and not line.lstrip().startswith("--"))
 
 
 def settings(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ MOST_VALUES: Final = 10000
 """Buckets that one proxy keeps for one limit; the least recently used goes first."""
 
 PEER: Final = ("meshc", "peer")
-"""Where `normalize.lua` leaves the address of the peer: what a sidecar takes for the client's follows X-Forwarded-For."""
+"""Where `lua/request.lua` leaves the address of the peer: what a sidecar takes for the client's follows X-Forwarded-For."""
 
 
 def limit_filter(name: str, limit: RateLimit, *, at_gateway: bool, route: str | None = None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from meshc import access, paths, regex
 from meshc.model import FieldMatch, JwtProvider, Mesh, Pattern, Source, SourceKind, ValueKind, ValueMatch
 from meshc.paths import PathPattern
 from meshc.regex.charset import complement, intersection
+from meshc_istio.joined_lines import by_parts
 
 Tree: TypeAlias = dict[str, Any]
 
@@ -39,7 +40,7 @@ def permissions(pattern: Pattern, ports: Iterable[int] = ()) -> list[Tree]:
         found.append(_any([_header(":method", {"exact": method}) for method in pattern.methods]))
     if pattern.paths is not None:
         found.append(_any([{"url_path": {"path": path_matcher(path)}} for path in pattern.paths]))
-    found.extend(_any([_header_value(field.name, value) for value in field.any_of]) for field in pattern.headers)
+    found.extend(_any([_header_value(field.name, value) for value in field.any_of]) for field in map(by_parts, pattern.headers))
     found.extend(_any([_query_value(field, value) for value in field.any_of]) for field in pattern.query)
     return found
 

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from meshc.diagnostics import Finding
 from meshc.features import Feature
-from meshc.model import LimitKey, Mesh
+from meshc.model import Egress, LimitKey, Mesh
 from meshc_istio import complaints, limits, unsayable
 from meshc_istio.authorization_policy import authorization_policies
 from meshc_istio.check_point import INBOUND, CheckPoint, check_points
 from meshc_istio.conditions import Conditions
 from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, insert_after_tokens, insert_first, merge_connection_manager
+from meshc_istio.no_route import answer_unknown
 from meshc_istio.normalize_lua import normalize_filter
 from meshc_istio.objects import Object
 from meshc_istio.peer_authentication import peer_authentication
@@ -63,6 +64,9 @@ def _guard(point: CheckPoint) -> Iterator[Object]:
         yield peer_authentication(point.mesh, point.service)
     if point.providers:
         yield request_authentication(point)
+    if allows_envoy_filters(point.mesh) and point.context == INBOUND and point.mesh.egress is Egress.DECLARED:
+        normalize = normalize_filter(point.mesh, bearer=False, peer=False)
+        yield envoy_filter(point, "no-route", Priority.NORMALIZE, answer_unknown(_connection_settings(point, OUTBOUND), normalize))
     if allows_envoy_filters(point.mesh) and point.http_ports:
         yield _normalize(point)
         yield from _between(point, bits.filters())

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from meshc import routing
-from meshc.model import Egress, Mesh, Name, Service
+from meshc.model import Egress, Mesh, Name, Service, per_mesh
 from meshc_istio.complaints import Complain, gives_up
 from meshc_istio.destination_rule import NO_LIMIT
 from meshc_istio.names import fqdn
@@ -69,9 +69,6 @@ def _names(mesh: Mesh, service: Service) -> tuple[str, ...]:
     return (full, *(host for host in routing.service_hosts(mesh, service)[3:] if host != full))
 
 
+@per_mesh
 def _externals(mesh: Mesh) -> list[str]:
-    found: list[str] | None = mesh.__dict__.get("_istio_externals")
-    if found is None:
-        found = _hosts(mesh, tuple(service for service in mesh.services if service.external))
-        mesh.__dict__["_istio_externals"] = found
-    return found
+    return _hosts(mesh, tuple(service for service in mesh.services if service.external))

@@ -150,6 +150,9 @@ def _cluster(host: str, port: int) -> dict[str, Any]:
     return {
         "name": COLLECTOR,
         "type": "STRICT_DNS",
+        "dns_lookup_family": "V4_PREFERRED",
+        # A proxy takes no other clusters while one waits for its name: a collector that is not there must not hold up the mesh.
+        "wait_for_warm_on_init": False,
         "connect_timeout": "1s",
         "typed_extension_protocol_options": {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {

@@ -8,7 +8,7 @@ from meshc.model import JwtProvider
 from meshc_istio import rbac
 from meshc_istio.authorization_policy import DENY_NAME, policy_name
 from meshc_istio.check_point import CheckPoint
-from meshc_istio.normalize_lua import RESTORE, lua_filter
+from meshc_istio.normalize_lua import restore_filter
 
 _CEL: Final = "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 
@@ -20,7 +20,7 @@ def token_filters(point: CheckPoint) -> list[dict[str, Any]]:
         for number, provider in enumerate(point.providers)
         for what, policies in _policies(point, provider)
     ]
-    return [lua_filter("meshc.restore", RESTORE), *shadows]
+    return [restore_filter(), *shadows]
 
 
 def unauthenticated_mapper(point: CheckPoint) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from meshc.model import Gateway, JwtMatch, Listener, Mesh, Pattern, SourceKind
 from meshc_istio.check_point import CheckPoint, check_points
 from meshc_istio.complaints import Complain, may_filter
 from meshc_istio.conditions import split
+from meshc_istio.joined_lines import complain_of_lines
 from meshc_istio.versions import allows_envoy_filters
 
 _DEFAULT_DOMAIN: Final = "cluster.local"
@@ -71,6 +72,9 @@ def _pinned(mesh: Mesh, gateway: Gateway, listener: Listener, complain: Complain
 
 
 def _entry(point: CheckPoint, grant: Grant, complain: Complain) -> None:
+    for pattern in (grant.pattern, *grant.also):
+        for field in pattern.headers:
+            complain_of_lines(point.mesh, field, complain)
     _, rest = split(grant.pattern)
     if rest is not None or grant.also:
         _needs_bits(point, grant, rest or grant.also[0], complain)

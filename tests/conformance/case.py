@@ -28,6 +28,7 @@ SEND = frozenset(
         "clientCert",
         "http",
         "body",
+        "chunked",
         "times",
         "phase",
     }
@@ -36,6 +37,7 @@ EXPECT = frozenset(
     {
         "status",
         "reaches",
+        "port",
         "version",
         "path",
         "method",
@@ -63,7 +65,8 @@ class Send:
 
     `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often. A later `phase` is
     sent when all of the earlier ones are answered. `watch`: the backends are asked what they saw of it. `tls_version`: the newest that the
-    client speaks.
+    client speaks. `client_cert` is of the authority that gateways ask for, `foreign_cert` is of another. `chunked`: the body's length is
+    not said.
     """
 
     client: str
@@ -83,6 +86,9 @@ class Send:
     phase: int = 0
     watch: bool = False
     tls_version: str | None = None
+    foreign_cert: bool = False
+    http2: bool = False
+    chunked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +204,10 @@ def send_of(send: dict[str, Any]) -> Send:
         token=token,
         sni=send.get("sni"),
         tls=bool(send.get("tls", False)),
-        client_cert=bool(send.get("clientCert", False)),
+        client_cert=send.get("clientCert") is True,
+        foreign_cert=send.get("clientCert") == "foreign",
+        http2=send.get("http") == 2,
+        chunked=bool(send.get("chunked", False)),
         body=int(send.get("body", 0)),
         times=int(send.get("times", 1)),
         phase=int(send.get("phase", 0)),

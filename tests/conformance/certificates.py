@@ -28,6 +28,12 @@ def issue(name: str, *, names: tuple[str, ...] = ()) -> tuple[bytes, bytes]:
     return _pem(certificate), _key_pem(key)
 
 
+def foreign() -> tuple[bytes, bytes]:
+    """A certificate of an authority that nobody trusts, and its key."""
+    certificate, key = _certificate("client", *_certificate("another CA", None, None, authority=True))
+    return _pem(certificate), _key_pem(key)
+
+
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
 

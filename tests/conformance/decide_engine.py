@@ -54,6 +54,7 @@ class DecideEngine:
             status=200,
             service=service,
             version=reached.version,
+            port=reached.port,
             method=forwarded.method,
             path=forwarded.path,
             host=forwarded.host,

@@ -91,12 +91,10 @@ class _Meshes:
 
     def calls(self, callable_: Sequence[str]) -> list[Any]:
         """What a service declares."""
-        # At least one: what a proxy that knows no HTTP service at all does is a case of its own.
-        sure = self.chance.choice(callable_)
         return [
             name if self.maybe(40) else {"service": name, "methods": self.methods(), "paths": [self.path() for _ in range(2)]}
             for name in callable_
-            if name == sure or self.maybe(70)
+            if self.maybe(70)
         ]
 
     def methods(self) -> list[str]:

@@ -35,6 +35,7 @@ class Seen:
     body: str | None = None
     service: str | None = None
     version: str | None = None
+    port: str | None = None
     method: str | None = None
     path: str | None = None
     host: str | None = None

@@ -1,4 +1,4 @@
-"""The echo server's HTTP/2: what a gRPC port is spoken to with."""
+"""HTTP/2 as tests need it: the echo server's side, which gRPC ports speak, and a client's."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from typing import Any
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
-from h2.events import DataReceived, RequestReceived, StreamEnded
+from h2.events import ConnectionTerminated, DataReceived, RequestReceived, ResponseReceived, StreamEnded, StreamReset, TrailersReceived
 from h2.exceptions import ProtocolError
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -57,3 +57,32 @@ async def _send(connection: Any, writer: asyncio.StreamWriter, stream: int, answ
         connection.send_data(stream, body, end_stream=True)
         writer.write(connection.data_to_send())
         await writer.drain()
+
+
+async def ask_http2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: Headers, body: int) -> dict[str, Any]:
+    """Sends one request, its headers as they are given, and reads its answer with its trailers."""
+    settings = H2Configuration(header_encoding="latin-1", validate_outbound_headers=False, normalize_outbound_headers=False)
+    connection = H2Connection(settings)
+    connection.initiate_connection()
+    connection.send_headers(1, headers, end_stream=not body)
+    if body:
+        connection.send_data(1, b"x" * body, end_stream=True)
+    got: Headers = []
+    content = b""
+    writer.write(connection.data_to_send())
+    while data := await reader.read(65536):
+        for event in connection.receive_data(data):
+            match event:
+                case ResponseReceived(headers=lines) | TrailersReceived(headers=lines):
+                    got += [(str(name), str(value)) for name, value in lines or ()]
+                case DataReceived(data=part, flow_controlled_length=size):
+                    content += part or b""
+                    connection.acknowledge_received_data(size or 0, 1)
+                case StreamEnded():
+                    return {"status": int(dict(got)[":status"]), "headers": got, "body": content.decode("utf-8", "replace")}
+                case StreamReset() | ConnectionTerminated():
+                    raise ValueError(str(event))
+                case _:
+                    pass
+        writer.write(connection.data_to_send())
+    raise ConnectionResetError("closed before the answer's end")

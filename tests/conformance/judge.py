@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.conformance.case import Case
-from tests.conformance.engine import Seen
+from tests.conformance.case import Case, Suite
+from tests.conformance.engine import Engine, Seen
 
 # What only a real engine shows.
 WIRE_ONLY = frozenset({"identity", "response", "body", "tries", "mirrored", "took", "counts"})
 
 
-_AT_BACKEND = frozenset({"reaches", "version", "path", "method", "host", "headers", "identity"})
+_AT_BACKEND = frozenset({"reaches", "port", "version", "path", "method", "host", "headers", "identity"})
 CLOSED = "closed"
 """Among the statuses of a freedom: the connection is closed without an answer."""
 
@@ -23,6 +23,19 @@ def complaints(case: Case, seen: Sequence[Seen], *, wire: bool) -> list[str]:
     wrong = _share(expect.pop("share"), seen) if "share" in expect else []
     wrong += _counts(expect.pop("counts"), seen) if "counts" in expect else []
     return [*wrong, *(complaint for one in seen for complaint in _one(expect, one, wire=wire))][:3]
+
+
+def answers(engine: Engine, suite: Suite, *, wire: bool) -> dict[str, list[str]]:
+    """Sends the suite's requests, phase by phase, to an engine that has its mesh; of each case, what is wrong."""
+    wrong: dict[str, list[str]] = {}
+    for phase in sorted({case.send.phase for case in suite.cases}):
+        cases = [case for case in suite.cases if case.send.phase == phase]
+        seen = iter(engine.send([case.send for case in cases for _ in range(case.send.times)]))
+        for case in cases:
+            mine = [next(seen) for _ in range(case.send.times)]
+            name = f"{case.law}: {case.says}"
+            wrong.setdefault(name, []).extend(f"{name}: {text}" for text in complaints(case, mine, wire=wire))
+    return wrong
 
 
 def _one(expect: Mapping[str, Any], seen: Seen, *, wire: bool) -> list[str]:

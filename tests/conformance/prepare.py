@@ -8,8 +8,9 @@ def prepare(engine: IstioEngine) -> None:
     """Makes the Secrets that the build asks for, of certificate `edge` and listener `admin`, and a client certificate beside the rig."""
     authority = certificates.authority_pem()
     server, server_key = certificates.issue("edge", names=certificates.SERVER_NAMES)
-    client, client_key = certificates.issue("client")
+    clients = {"client": certificates.issue("client"), "foreign": certificates.foreign()}
     engine.secret("edge-tls", {"tls.crt": server, "tls.key": server_key, "ca.crt": authority})
     engine.secret("shop-edge-admin-cacert", {"ca.crt": authority})
-    (engine.folder / "client.pem").write_bytes(client)
-    (engine.folder / "client.key").write_bytes(client_key)
+    for name, (certificate, key) in clients.items():
+        (engine.folder / f"{name}.pem").write_bytes(certificate)
+        (engine.folder / f"{name}.key").write_bytes(key)

@@ -8,7 +8,7 @@ from tests.conformance.case import HERE, read, suites
 from tests.conformance.decide_engine import DecideEngine
 from tests.conformance.engine import Engine
 from tests.conformance.istio.engine import IstioEngine
-from tests.conformance.judge import complaints
+from tests.conformance.judge import answers
 from tests.conformance.prepare import prepare
 
 FILES = [path.relative_to(HERE / "cases").as_posix() for path in suites()]
@@ -30,13 +30,7 @@ def _run(engine: Engine, file: str, *, wire: bool) -> None:
         assert {expected} == {finding.code for finding in refused}
         return
     assert not refused, [f"{finding.code} {finding.message} at {finding.origin}" for finding in refused]
-    wrong = []
-    for phase in sorted({case.send.phase for case in suite.cases}):
-        cases = [case for case in suite.cases if case.send.phase == phase]
-        seen = iter(engine.send([case.send for case in cases for _ in range(case.send.times)]))
-        for case in cases:
-            mine = [next(seen) for _ in range(case.send.times)]
-            wrong += [f"{case.law}: {case.says}: {text}" for text in complaints(case, mine, wire=wire)]
+    wrong = [text for texts in answers(engine, suite, wire=wire).values() for text in texts]
     assert not wrong, "\n" + "\n".join(wrong)
 
 
@@ -47,6 +41,7 @@ def test_decide(file: str) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.rig
 @pytest.mark.parametrize("file", FILES)
 def test_istio(file: str, istio: IstioEngine) -> None:
     """A real Istio with meshc's output gives each case what its law says."""

@@ -49,6 +49,7 @@ def istio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IstioEngine]:
 
 
 @pytest.mark.engine
+@pytest.mark.rig
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
 def test_agreement(istio: IstioEngine) -> None:

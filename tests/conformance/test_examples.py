@@ -50,6 +50,7 @@ def prepare(engine: IstioEngine, mesh: Mesh) -> None:
 
 
 @pytest.mark.engine
+@pytest.mark.rig
 @pytest.mark.slow
 @pytest.mark.parametrize("example", SERVED)
 def test_serves(example: str, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -153,6 +154,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IstioEngine]:
 
 
 @pytest.mark.engine
+@pytest.mark.rig
 @pytest.mark.parametrize("example", sorted(path.name for path in EXAMPLES.iterdir() if path.is_dir()))
 def test_is_accepted(example: str, cluster: IstioEngine) -> None:
     """The API server takes the output of the example, for each environment, without a warning."""

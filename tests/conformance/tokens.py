@@ -82,7 +82,7 @@ def _base64(data: bytes) -> str:
 
 def _claims(provider: str, bad: str | None, more: dict[str, Any], *, endless: bool) -> dict[str, Any]:
     now = int(time.time())
-    claims: dict[str, Any] = {"iss": ISSUERS[provider], "sub": "somebody", "aud": AUDIENCE, "exp": now + 3600, **more}
+    claims: dict[str, Any] = {"iss": ISSUERS.get(provider, ""), "sub": "somebody", "aud": AUDIENCE, "exp": now + 3600, **more}
     match bad:
         case "expired":
             claims["exp"] = now - 3600

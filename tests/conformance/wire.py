@@ -15,6 +15,7 @@ import ssl
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 LIMIT = 1 << 20
@@ -158,7 +159,8 @@ class Echo:
         if "slow" in wish:
             await writer.drain()
             await asyncio.sleep(int(wish["slow"]) / 1000)
-        writer.write(body)
+        if not str(seen.get("line", "")).startswith("HEAD "):  # an answer to HEAD has no body, or the next answer would begin with it
+            writer.write(body)
         await writer.drain()
         return True
 
@@ -174,16 +176,29 @@ async def ask(wish: dict[str, Any]) -> dict[str, Any]:
     """
     Sends one request as it is written, and reads its answer.
 
-    `address`, `port`, `raw` (base64 bytes of the request); `tls`: {sni, cert, key, alpn}.
-    The answer: {status, headers, body, seconds}, or {refused: why}.
+    `address`, `port`, `raw` (base64 bytes of the request), or `http2`: {headers, body}; `tls`: {sni, cert, key, max}.
+    The answer: {status, headers, body, seconds}, or {refused: why}. With `until` it is sent again and again until that file is there, and
+    the answer is how often each answer came.
     """
+    if "until" in wish:
+        return {"counts": await _load(wish)}
     start = time.monotonic()
     answer = await _ask(wish)
     return {**answer, "seconds": time.monotonic() - start}
 
 
+async def _load(wish: dict[str, Any]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    while not Path(wish["until"]).exists():  # noqa: ASYNC240 - a look at a local file
+        answer = await _ask(wish)
+        by_name = {name.lower(): value for name, value in answer.get("headers", ())}
+        version = f"{by_name.get('x-backend')}@{by_name.get('x-backend-version')}"
+        counts[f"refused {answer['refused']}" if "refused" in answer else f"{answer['status']} {version}"] += 1
+    return counts
+
+
 async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
-    context = _context(wish.get("tls"))
+    context = _context(wish.get("tls"), ["h2" if "http2" in wish else "http/1.1"])
     server_name = (wish.get("tls") or {}).get("sni")
     try:
         reader, writer = await asyncio.wait_for(
@@ -192,6 +207,10 @@ async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
     except (OSError, TimeoutError) as error:
         return {"refused": f"connect: {type(error).__name__} {error}"}
     try:
+        if "http2" in wish:
+            from tests.conformance.http2 import ask_http2  # noqa: PLC0415 - as above
+
+            return await asyncio.wait_for(ask_http2(reader, writer, wish["http2"]["headers"], wish["http2"]["body"]), TIMEOUT)
         writer.write(base64.b64decode(wish["raw"]))
         await writer.drain()
         return await asyncio.wait_for(_answer_of(reader, writer, wish.get("method", "GET")), TIMEOUT)
@@ -211,13 +230,13 @@ async def _through_tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWr
     return told.decode()
 
 
-def _context(tls: dict[str, Any] | None) -> ssl.SSLContext | None:
+def _context(tls: dict[str, Any] | None, protocols: list[str]) -> ssl.SSLContext | None:
     if tls is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE  # what the gateway answers is tested here, not the client's trust
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(protocols)
     if tls.get("max"):
         context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls["max"]]
     if tls.get("cert"):

@@ -191,4 +191,9 @@ def test_every_filter_is_for_one_workload() -> None:
     text = USERS.format(access="allow", policy=f'require: [{{paths: "/u/*/p", {JWT}}}]')
     filters = [one for one in _objects(text).values() if one.kind == "EnvoyFilter"]
     assert [{"labels": {"app": "users"}}] * len(filters) == [one.spec["workloadSelector"] for one in filters]
-    assert "users.normalize" == max(filters, key=lambda one: int(one.spec["priority"])).name
+    first = {one.name: int(one.spec["priority"]) for one in filters for patch in one.spec["configPatches"] if _begins_inbound(patch)}
+    assert {"users.normalize"} == {name for name, priority in first.items() if priority == max(first.values())}
+
+
+def _begins_inbound(patch: dict[str, Any]) -> bool:
+    return (patch["match"]["context"], patch["patch"]["operation"]) == ("SIDECAR_INBOUND", "INSERT_FIRST")

@@ -1,7 +1,6 @@
-"""Every other object of the traffic half: connections, listeners, outside services, proxies' knowledge, telemetry, and what is refused."""
+"""Every other object of the traffic half: connections, listeners, outside services, proxies' knowledge, telemetry."""
 
 import json
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -9,37 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
-from meshc.model import Mesh
 from meshc_istio import target, traffic_objects
-from meshc_istio.complaints import ignore, into
-from meshc_istio.http_match import anything_but
+from meshc_istio.complaints import ignore
 from meshc_istio.objects import manifest
 from meshc_istio.security import security_objects
 from meshc_istio.yaml import dump
 from tests import engines
+from tests.istio.written import HEAD, SHOP, names, one
 from tests.meshes import mesh_in, mesh_of
-
-SHOP = Path(__file__).parent.parent / "fixtures" / "shop"
-HEAD = "namespace: shop\nmesh: {name: shop, trustDomain: shop.example, access: allow}\n"
-
-
-def one(mesh: Mesh, kind: str, name: str) -> dict[str, Any]:
-    """The spec of the object of that kind and name."""
-    return next(o.spec for o in traffic_objects(mesh, ignore) if (o.kind, o.name) == (kind, name))
-
-
-def names(mesh: Mesh, kind: str) -> list[str]:
-    """`namespace/name` of the objects of that kind."""
-    return [f"{o.namespace}/{o.name}" for o in traffic_objects(mesh, ignore) if o.kind == kind]
-
-
-def complaints_of(text: str) -> list[str]:
-    """What the traffic half can't say of a mesh."""
-    found: list[Any] = []
-    for _ in traffic_objects(mesh_of(text if "mesh:" in text else HEAD + text), into(found)):
-        pass
-    return [finding.message for finding in found]
-
 
 # --- the whole ------------------------------------------------------------------------------------------------------------------
 
@@ -308,65 +284,6 @@ certificates: {c: {from: {cert-manager: {issuer: le, duration: 2160h, renewBefor
     assert ("c", ["a.example"], "2160h0m0s", "360h0m0s") == (spec["secretName"], spec["dnsNames"], spec["duration"], spec["renewBefore"])
 
 
-# --- rules ----------------------------------------------------------------------------------------------------------------------
-
-RULE = """
-services: {{b: {{ports: {{http: 80}}}}}}
-routes: {{r: {{services: [b], rules: [{{{rule}, to: b}}]}}}}
-"""
-
-
-def rule(text: str) -> list[dict[str, Any]]:
-    """The HTTPRoutes of one rule."""
-    http: list[dict[str, Any]] = one(mesh_of(HEAD + RULE.format(rule=text)), "VirtualService", "b")["http"]
-    return [route for route in http if route["name"] != "meshc.no-route"]
-
-
-def test_retries_of_unsafe_methods_are_fewer() -> None:
-    """L12: POST and PATCH only where the request was certainly not processed."""
-    safe, unsafe = rule("retries: {attempts: 2, perTry: 1s, conditions: [connect-failure, reset], codes: [503]}")
-    assert ("GET|HEAD|PUT|DELETE|OPTIONS", "connect-failure,reset,503") == (safe["match"][0]["method"]["regex"], safe["retries"]["retryOn"])
-    assert ("POST|PATCH", "connect-failure") == (unsafe["match"][0]["method"]["regex"], unsafe["retries"]["retryOn"])
-    assert {"attempts": 2, "retryOn": "connect-failure,reset,503", "perTryTimeout": "1s", "backoff": "0.025s"} == safe["retries"]
-
-
-def test_idempotent_rules_retry_all_methods() -> None:
-    """The user's word for it makes one route of it."""
-    assert ["reset"] == [route["retries"]["retryOn"] for route in rule("retries: {attempts: 1, conditions: [reset], idempotent: true}")]
-
-
-def test_unsafe_methods_without_a_safe_condition_are_not_retried() -> None:
-    """No condition is left, so no attempt is."""
-    assert [{"attempts": 0}] == [route["retries"] for route in rule("match: {methods: [POST]}, retries: {attempts: 3, codes: [503]}")]
-
-
-def test_nothing_said_is_no_retry_and_the_default_timeout() -> None:
-    """Istio's own two more tries are switched off."""
-    assert [({"attempts": 0}, "15s")] == [(route["retries"], route["timeout"]) for route in rule("name: x")]
-
-
-def test_percentages_of_faults_and_mirrors_are_written() -> None:
-    """Unset would be none of a fault and all of a mirror."""
-    (route,) = rule("fault: {delay: {duration: 200ms, percent: 5%}, abort: {status: 503, percent: 0.5%}}, mirror: {to: b, percent: 10%}")
-    assert {"fixedDelay": "0.200s", "percentage": {"value": 5.0}} == route["fault"]["delay"]
-    assert {"httpStatus": 503, "percentage": {"value": 0.5}} == route["fault"]["abort"]
-    assert [{"value": 10.0}] == [mirror["percentage"] for mirror in route["mirrors"]]
-
-
-def test_percent_signs_in_header_values_are_doubled() -> None:
-    """A lone one would be read as a variable, and cost the port its routes."""
-    (route,) = rule('headers: {request: {set: {x-a: "100%"}}, response: {add: {x-b: "%REQ(x)%"}, remove: [x-c]}}')
-    assert {"request": {"set": {"x-a": "100%%"}}, "response": {"add": {"x-b": "%%REQ(x)%%"}, "remove": ["x-c"]}} == route["headers"]
-
-
-def test_foreign_origins_are_not_refused() -> None:
-    """A wildcard origin is a regex; a preflight of another origin goes on."""
-    (route,) = rule("cors: {origins: ['https://*.b.example', 'https://a.example'], methods: [GET], maxAge: 10m}")
-    cors = route["corsPolicy"]
-    assert [{"exact": "https://a.example"}, {"regex": r"https://.+\.b\.example"}] == sorted(cors["allowOrigins"], key=str)
-    assert ("600s", False, "FORWARD") == (cors["maxAge"], cors["allowCredentials"], cors["unmatchedPreflights"])
-
-
 # --- telemetry ------------------------------------------------------------------------------------------------------------------
 
 
@@ -386,6 +303,23 @@ def test_telemetry_is_set_on_the_mesh_s_own_workloads() -> None:
     assert [5.0] == samplings
 
 
+def test_a_missing_collector_holds_up_no_proxy() -> None:
+    """The collector's cluster is added once for each proxy, and other clusters do not wait until its name is found."""
+    mesh = mesh_in(SHOP)
+    for name, context in (("users.telemetry", "SIDECAR_OUTBOUND"), ("shop.public.telemetry", "GATEWAY")):
+        (added,) = [patch for patch in one(mesh, "EnvoyFilter", name)["configPatches"] if patch["applyTo"] == "CLUSTER"]
+        assert (context, False) == (added["match"]["context"], added["patch"]["value"]["wait_for_warm_on_init"])
+
+
+@pytest.mark.parametrize(("said", "expected"), [("json", "json_format"), ("text", "text_format_source")])
+def test_access_logs_go_to_standard_output(said: str, expected: str) -> None:
+    """Requests and plain connections are logged in the form that is said."""
+    mesh = mesh_of(HEAD.replace("access: allow", f"access: allow, telemetry: {{accessLog: {said}}}") + "services: {b: {ports: {http: 80}}}")
+    patches = one(mesh, "EnvoyFilter", "b.telemetry")["configPatches"]
+    logs = [patch["patch"]["value"]["typed_config"]["access_log"][0] for patch in patches]
+    assert [("envoy.access_loggers.stdout", [expected])] * 2 == [(log["name"], list(log["typed_config"]["log_format"])) for log in logs]
+
+
 def test_telemetry_that_is_off_is_switched_off() -> None:
     """`off` silences what the platform's own settings would report."""
     mesh = mesh_of(
@@ -394,149 +328,3 @@ def test_telemetry_that_is_off_is_switched_off() -> None:
     spec = one(mesh, "Telemetry", "b")
     assert ({"matchLabels": {"app": "b"}}, [{"disabled": True}]) == (spec["selector"], spec["accessLogging"])
     assert [True] == [override["disabled"] for override in spec["metrics"][0]["overrides"]]
-
-
-# --- refusals -------------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("services: {x: {hosts: [x.example], ports: {db: {port: 5432, protocol: tcp}}}}", "speaks plain tcp"),
-        (RULE.format(rule="match: {query: {q: {not: {regex: 'a+'}}}}"), "a `not` of a regex or of a `not` on query field `q`"),
-        (
-            RULE.format(rule="retries: {attempts: 1, conditions: [connect-failure], backoff: {initial: 10ms, max: 1s}}"),
-            "ten times the first",
-        ),
-        (RULE.format(rule="match: {headers: {x: [" + "a" * 600 + ", " + "b" * 600 + "]}}"), "Istio takes at most 1024"),
-        (
-            "services: {b: {ports: {t: {port: 443, protocol: tls}}, versions: {v1: {}, v2: {}}, traffic: {v1: 1, v2: 1}}}",
-            "`traffic` on port t",
-        ),
-        ("services: {x: {hosts: ['*.x.example'], ports: {http: 80}, timeouts: {connect: 2s}}}", "`timeouts` of an external service"),
-        (
-            "services: {b: {ports: {http: 80}, outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 12.5%}}}",
-            "Istio takes whole percents",
-        ),
-        (
-            "services: {a: {ports: {http: 80}, calls: [{service: x, ports: [h]}]}, "  # noqa: ISC004 - one mesh
-            "x: {hosts: [x.example], ports: {h: {port: 80, protocol: http}, t: {port: 443, protocol: tls}}}}",
-            "its proxy can't guard it",
-        ),
-        (
-            "services: {b: {ports: {http: 80}}}\n"  # noqa: ISC004 - one mesh
-            "routes: {r: {services: [b], rules: [{match: {paths: '/a/*/**'}, redirect: {path: {replacePrefixMatch: /n}}}]}}",
-            "replaces a prefix with a wildcard in it",
-        ),
-    ],
-)
-def test_refuses_what_istio_cant_say(text: str, expected: str) -> None:
-    """L3: an error, never something else than was said."""
-    (message,) = complaints_of(text)
-    assert expected in message
-
-
-def with_options(options: str, more: str = "") -> Mesh:
-    """A mesh with options of this target."""
-    head = f"namespace: shop\nmesh: {{name: shop, trustDomain: s.example, access: allow, {more}targets: {{istio: {options}}}}}\n"
-    return mesh_of(head + "services: {b: {ports: {http: 80}}}")
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ('{version: "1.29"}', ("MC503", "1.29")),
-        ('{version: "1.99"}', ("MC503", "1.99")),
-        ("{versoin: '1.31'}", ("MC505", "versoin")),
-        ("{envoyFilters: never}", ("MC505", "never")),
-        ("{accept: [retry-backof-max]}", ("MC506", "retry-backof-max")),
-    ],
-)
-def test_refuses_options_it_does_not_know(options: str, expected: tuple[str, str]) -> None:
-    """A version, an option, a value or an approximation that does not exist is an error of its own."""
-    code, word = expected
-    found = [finding for finding in target.check(with_options(options)) if finding.code == code]
-    assert [True] == [word in finding.message for finding in found]
-
-
-def test_forbidden_filters_are_missed_where_they_are_needed() -> None:
-    """A team without EnvoyFilters is told at the telemetry's line, unless it accepts the loss by name."""
-    forbidden = with_options("{envoyFilters: forbid}", "telemetry: {accessLog: json}, ")
-    assert 1 == sum("telemetry" in finding.message for finding in target.check(forbidden))
-    accepted = with_options("{envoyFilters: forbid, accept: [telemetry]}", "telemetry: {accessLog: json}, ")
-    assert 0 == sum("telemetry" in finding.message for finding in target.check(accepted))
-    assert [] == [o for o in traffic_objects(accepted, ignore) if o.kind == "EnvoyFilter"]
-
-
-def test_older_istio_lacks_redirects_of_prefixes() -> None:
-    """`prefixRewrite` came with 1.31."""
-    text = """
-namespace: shop
-mesh: {name: shop, trustDomain: s.example, access: allow, targets: {istio: {version: "1.30"}}}
-services: {b: {ports: {http: 80}}}
-routes: {r: {services: [b], rules: [{match: {paths: /old/**}, redirect: {path: {replacePrefixMatch: /new}}}]}}
-"""
-    assert [True] == ["1.31" in message for message in complaints_of(text)]
-
-
-def test_services_that_share_pods_are_refused() -> None:
-    """What is written for one workload would hold for the other."""
-    mesh = mesh_of(HEAD + "services: {a: {ports: {http: 80}, selector: {app: x}}, b: {ports: {http: 80}, selector: {app: x, tier: y}}}")
-    found = [finding for finding in target.check(mesh) if "takes the pods of" in finding.message]
-    assert [("services", "b")] == [finding.origin.path for finding in found]
-
-
-WIDE = "x: {hosts: [h.example], ports: {http: 80}}, w: {hosts: ['*.example'], ports: {http: 80}}"
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        (
-            "x: {hosts: [h.example], ports: {http: 80}}, y: {hosts: [h.example], ports: {t: {port: 443, protocol: tls}}}",
-            ["h.example is one of shop/x too"],
-        ),
-        (
-            "a: {ports: {http: 80}, calls: [w]}, " + WIDE,
-            ["knows h.example"],
-        ),
-        (
-            "a: {ports: {http: 80}, calls: [w, x]}, " + WIDE,
-            [],
-        ),
-    ],
-)
-def test_hosts_that_services_share_are_refused(text: str, expected: list[str]) -> None:
-    """One set of rules for a host; and a wildcard tells a proxy of all hosts below it."""
-    found = [finding.message for finding in target.check(mesh_of(HEAD + f"services: {{{text}}}"))]
-    assert [True] * len(expected) == [part in message for part, message in zip(expected, found, strict=True)]
-
-
-def test_open_egress_still_guards_listed_services() -> None:
-    """L8: every proxy knows every outside service, and answers 502 for its workload where that declares no call of it."""
-    text = """
-namespace: shop
-mesh: {name: shop, trustDomain: s.example, access: allow, egress: allow}
-services:
-  a: {ports: {http: 80}, calls: [x, b]}
-  b: {ports: {http: 80}}
-  x: {hosts: [x.example], ports: {http: 80}}
-"""
-    mesh = mesh_of(text)
-    assert "ALLOW_ANY" == one(mesh, "Sidecar", "b")["outboundTrafficPolicy"]["mode"]
-    assert "shop/x.example" in one(mesh, "Sidecar", "b")["egress"][0]["hosts"]
-    assert {"status": 502} == one(mesh, "VirtualService", "x")["http"][-1]["directResponse"]
-
-
-@pytest.mark.parametrize("text", ["", "a", "ab", "abc", "abcd", "b", "x", "xy", "x-", "]", "^", "a]", "ac"])
-def test_anything_but_some_texts_is_a_regex(text: str) -> None:
-    """A regex that takes all texts but those said, and but those that begin with others."""
-    expression = anything_but({"abc", "", "]^-"}, {"x", "]^"})
-    assert expression is not None
-    expected = text not in ("abc", "", "]^-") and not text.startswith(("x", "]^"))
-    assert expected == (re.fullmatch(expression, text) is not None)
-
-
-def test_nothing_is_but_anything() -> None:
-    """Where every text is banned there is no regex; where none is, all are taken."""
-    assert (None, ".*", ".+") == (anything_but(set(), {""}), anything_but(set(), set()), anything_but({""}, set()))

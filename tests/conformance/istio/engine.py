@@ -8,14 +8,14 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 from meshc.diagnostics import Finding
 from meshc.model import Mesh
-from meshc.target import load, unsupported
+from meshc.target import File, load, unsupported
 from tests import engines
 from tests.conformance.case import Send
 from tests.conformance.engine import Arrival, Seen
@@ -23,6 +23,21 @@ from tests.conformance.istio import cast
 from tests.conformance.istio.host import MOUNT, unshared
 
 ROOT = Path(__file__).resolve().parents[3]
+
+
+def tools() -> dict[str, Path]:
+    """All that a rig is made of; where it is missing the test is skipped, or fails in CI."""
+    engines.machine()
+    return {
+        "etcd": engines.etcd(),
+        "kube-apiserver": engines.kube_apiserver(),
+        "pilot-discovery": engines.pilot_discovery(),
+        "pilot-agent": engines.pilot_agent(),
+        "kubectl": engines.kubectl(),
+        "crds": engines.crds(),
+        "envoy_bootstrap": engines.envoy_bootstrap(),
+        "envoy": engines.envoy(),
+    }
 
 
 class IstioEngine:
@@ -34,22 +49,14 @@ class IstioEngine:
         self.folder, self.trust_domain, self.cast = folder, trust_domain, workloads
         self.target = load("istio")
         self.ports: dict[str, int] = {}
+        self.change: Callable[[list[File]], list[File]] = lambda files: files  # what a mutation does to a build
 
     def __enter__(self) -> Self:
-        tools = {
-            "etcd": engines.etcd(),
-            "kube-apiserver": engines.kube_apiserver(),
-            "pilot-discovery": engines.pilot_discovery(),
-            "pilot-agent": engines.pilot_agent(),
-            "kubectl": engines.kubectl(),
-            "crds": engines.crds(),
-            "envoy_bootstrap": engines.envoy_bootstrap(),
-            "envoy": engines.envoy(),
-        }
+        found = tools()
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o755)
         (self.folder / "cast.json").write_text(self.cast.json())
-        words = json.dumps({name: str(path) for name, path in tools.items()})
+        words = json.dumps({name: str(path) for name, path in found.items()})
         command = unshared(sys.executable, "-m", "tests.conformance.istio.rig", str(self.folder), words, self.trust_domain)
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, env={**os.environ, "PYTHONPATH": ""}
@@ -95,7 +102,7 @@ class IstioEngine:
             return found
         self.ports = {f"{gateway.name.name}/{each.name}": each.port for gateway in mesh.gateways for each in gateway.listeners}
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            for file in self.target.emit(mesh):
+            for file in self.change(list(self.target.emit(mesh))):
                 path = Path(folder) / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(file.content)
@@ -133,15 +140,29 @@ class IstioEngine:
                     arrivals[index] += [_arrival(one) for one in json.loads(answer["body"])["seen"]]
         return [replace(one, arrivals=tuple(arrivals.get(index, ()))) for index, one in enumerate(seen)]
 
+    def begin(self, sends: Sequence[Send], stop: str) -> None:
+        """Has each request, all of one client each, sent again and again until `end`."""
+        (self.folder / stop).unlink(missing_ok=True)
+        for send in sends:
+            self.call("tell", client=self._pod_of(send), wishes=[{**self._wish(send, ""), "until": str(MOUNT / stop)}])
+
+    def end(self, sends: Sequence[Send], stop: str) -> list[dict[str, int]]:
+        """Ends that; for each request, how often which answer came."""
+        (self.folder / stop).touch()
+        return [self.call("hear", client=self._pod_of(send))[0]["counts"] for send in sends]
+
     def _wish(self, send: Send, key: str) -> dict[str, Any]:
         headers = [*send.headers, *([("x-test-id", key)] if send.watch else [])]
         if send.token is not None:
             headers.append(send.token.header)
         wish: dict[str, Any] = {"raw": _raw(send, headers), "method": send.method, **self._address(send)}
+        if send.http2:
+            wish["http2"] = {"headers": _http2_headers(send, headers), "body": send.body}
         if send.tls:
             wish["tls"] = {"sni": (send.hosts[0] if send.hosts else "") if send.sni is None else send.sni or None, "max": send.tls_version}
-            if send.client_cert:
-                wish["tls"] |= {"cert": str(self.folder / "client.pem"), "key": str(self.folder / "client.key")}
+            if send.client_cert or send.foreign_cert:
+                name = "foreign" if send.foreign_cert else "client"
+                wish["tls"] |= {"cert": str(self.folder / f"{name}.pem"), "key": str(self.folder / f"{name}.key")}
         return wish
 
     def _pod_of(self, send: Send) -> str:
@@ -183,10 +204,21 @@ class IstioEngine:
 def _raw(send: Send, headers: Sequence[tuple[str, str]]) -> str:
     lines = [f"{send.method} {send.target} HTTP/1.1", *(f"Host: {host}" for host in send.hosts)]
     lines += [f"{name}: {value}" for name, value in headers]
-    if send.body:
+    body = b"x" * send.body
+    if send.chunked:
+        lines.append("transfer-encoding: chunked")
+        body = f"{send.body:x}\r\n".encode() + body + b"\r\n0\r\n\r\n"
+    elif send.body:
         lines.append(f"content-length: {send.body}")
-    text = "\r\n".join([*lines, "", ""]).encode("latin-1") + b"x" * send.body
+    text = "\r\n".join([*lines, "", ""]).encode("latin-1") + body
     return base64.b64encode(text).decode()
+
+
+def _http2_headers(send: Send, headers: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first Host is the authority; further ones go beside it."""
+    pseudo = [(":method", send.method), (":scheme", "https" if send.tls else "http"), (":path", send.target)]
+    authority = [(":authority", host) for host in send.hosts[:1]]
+    return [*pseudo, *authority, *(("host", host) for host in send.hosts[1:]), *((name.lower(), value) for name, value in headers)]
 
 
 def _arrival(seen: dict[str, Any]) -> Arrival:
@@ -220,6 +252,7 @@ def seen_of(answer: dict[str, Any]) -> Seen:
         status=answer["status"],
         response=response,
         service=by_name["x-backend"],
+        port=next((name for name, (_, target) in cast.PORTS.items() if target == told.get("port")), None),
         version=by_name.get("x-backend-version"),
         method=line[0],
         path=line[1],

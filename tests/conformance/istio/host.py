@@ -93,11 +93,18 @@ class Host:
 
     def ask(self, name: str, wishes: Sequence[object]) -> list[object]:
         """Lets the client in that namespace send requests side by side; answers in their order."""
-        agent = self.agents[name]
-        stdin, stdout = _pipes(agent)
+        self.tell(name, wishes)
+        return self.hear(name)
+
+    def tell(self, name: str, wishes: Sequence[object]) -> None:
+        """Has the client begin."""
+        stdin, _ = _pipes(self.agents[name])
         stdin.write(json.dumps(wishes).encode() + b"\n")
         stdin.flush()
-        line = stdout.readline()
+
+    def hear(self, name: str) -> list[object]:
+        """Waits until the client has all answers."""
+        line = _pipes(self.agents[name])[1].readline()
         if not line:
             raise RigError(f"the client in {name} ended")
         answers: list[object] = json.loads(line)

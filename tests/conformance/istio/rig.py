@@ -325,6 +325,14 @@ class Rig:
                 return self.kubectl(*command["words"], text=command.get("text"))
             case "ask":
                 return self.host.ask(command["client"], command["wishes"])
+            case "tell":
+                self.host.tell(command["client"], command["wishes"])
+                return None
+            case "hear":
+                return self.host.hear(command["client"])
+            case "settle":
+                self.settle()
+                return None
             case "admin":
                 return self._admin(command["pod"], command["path"])
             case other:

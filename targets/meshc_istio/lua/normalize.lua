@@ -110,98 +110,6 @@ local function read_host(authority)
   return bare:lower(), bare:lower() .. (digits or "")
 end
 
--- The value of the pattern that owns the host: exact beats the longest wildcard suffix beats `*`.
-local function owner(patterns, host)
-  if patterns[host] ~= nil then return patterns[host] end
-  local at = host:find(".", 1, true)
-  while at do
-    local found = patterns["*" .. host:sub(at)]
-    if found ~= nil then return found end
-    at = host:find(".", at + 1, true)
-  end
-  return patterns["*"]
-end
-
-local function takes(pattern, method, path)
-  if pattern.methods and not pattern.methods[method] then return false end
-  local segments = {}
-  for segment in (path:sub(2) .. "/"):gmatch("([^/]*)/") do segments[#segments + 1] = segment end
-  if #segments < #pattern.path or (#segments > #pattern.path and not pattern.below) then return false end
-  for at, wanted in ipairs(pattern.path) do
-    if wanted == true and segments[at] == "" or wanted ~= true and wanted ~= segments[at] then return false end
-  end
-  return true
-end
-
-local function answer(handle, status, more)
-  local headers = more or {}
-  headers[":status"] = status
-  handle:respond(headers, "")
-end
-
-local function to_https(handle, host, target)
-  for _, port in ipairs(S.https) do
-    if owner(port.hosts, host) then
-      local shown = port.number == 443 and "" or ":" .. port.number
-      return answer(handle, "301", { location = "https://" .. host .. shown .. target })
-    end
-  end
-  return answer(handle, "404")
-end
-
--- What a gateway's listener says before any policy: 421, 404 and the way to https. True where it answered.
-local function at_listener(handle, host, method, path, target)
-  local info = handle:streamInfo()
-  local port = S.ports[tonumber(info:downstreamLocalAddress():match(":(%d+)$"))]
-  if info:downstreamSslConnection() ~= nil then
-    local mine = port and owner(port.tls, host)
-    if not mine or mine ~= owner(port.tls, info:requestedServerName():lower()) then
-      answer(handle, "421")
-      return true
-    end
-    return false
-  end
-  local mine = port and owner(port.plain, host)
-  if not mine then
-    answer(handle, "404")
-    return true
-  end
-  if not mine.redirect then return false end
-  for _, pattern in ipairs(owner(mine.pinned, host) or {}) do
-    if takes(pattern, method, path) then return false end
-  end
-  to_https(handle, host, target)
-  return true
-end
-
-local function unauthenticated(handle)
-  answer(handle, "401", { ["www-authenticate"] = "Bearer" })
-end
-
--- Envoy joins the lines of this field by commas: a part that is no `name=value` of the first line's scheme is a line of its own.
-local function several_lines(value)
-  local rest = value:gsub('"[^"]*"', ""):match(",(.*)")
-  for part in ((rest or "=") .. ","):gmatch("([^,]*),") do
-    if not part:find("^[ \t]*[%w!#$%%&'*+.^_`|~-]*[ \t]*=") then return true end
-  end
-  return false
-end
-
--- Only `Bearer ` and a token is one; what the token filter would dig out of another scheme is kept from it.
-local function check_bearer(handle, headers)
-  local value = headers:get("authorization")
-  if value == nil then return end
-  if headers:getNumValues("authorization") > 1 or several_lines(value) then
-    return unauthenticated(handle)
-  end
-  if value:sub(1, 7) == "Bearer " then
-    if value:find("^[%w_.=-]+$", 8) then return end
-    return unauthenticated(handle)
-  end
-  headers:add("x-meshc-authorization", value)
-  headers:remove("authorization")
-end
-
 local function drop_forged(headers)
   local forged = {}
   for name in pairs(headers) do
@@ -210,22 +118,8 @@ local function drop_forged(headers)
   for _, name in ipairs(forged) do headers:remove(name) end
 end
 
-function envoy_on_request(handle)
-  local headers = handle:headers()
-  local method = headers:get(":method")
-  if not S.methods[method] then return answer(handle, "405") end
-  local target = headers:get(":path") or ""
-  local raw, query = target:match("^([^?]*)(.*)$")
-  local path = canonical(raw)
-  local host, authority = read_host(headers:get(":authority") or "")
-  if not path or not host then return answer(handle, "400") end
-  if path ~= raw then headers:replace(":path", path .. query) end
-  if authority ~= headers:get(":authority") then headers:replace(":authority", authority) end
-  drop_forged(headers)
-  if S.ports and at_listener(handle, host, method, path, path .. query) then return end
-  if S.peer then
-    local address = handle:streamInfo():downstreamDirectRemoteAddress()
-    handle:streamInfo():dynamicMetadata():set("meshc", "peer", (address:gsub(":%d+$", "")))
-  end
-  if S.bearer then check_bearer(handle, headers) end
+local function answer(handle, status, more)
+  local headers = more or {}
+  headers[":status"] = status
+  handle:respond(headers, "")
 end
