@@ -19,7 +19,7 @@ CORE = {
     "model": "diagnostics paths",
     "features": "diagnostics model",
     "target": "diagnostics features model",
-    "certs": "model",
+    "certs": "",
     # From text to meaning.
     "source": "codes diagnostics",
     "spec": "codes diagnostics paths regex",
@@ -35,11 +35,12 @@ CORE = {
     "routing": "diagnostics model paths regex space",
     "semantics": "access diagnostics model paths regex routing space",
     "graph": "diagnostics model",
-    "rules": "access codes diagnostics features graph model paths regex routing semantics space",
+    "rules": "access certs codes diagnostics features graph model paths regex routing semantics space",
     # The way out.
     "output": "codes diagnostics target",
     "report": "codes diagnostics semantics source",
     "starter": "",
+    "fmt": "source",
     "compile": "*",
     "cli": "*",
 }
@@ -55,7 +56,7 @@ HOMES = {
     "pydantic": {"schema", "spec"},
     "pydantic_core": {"schema", "spec"},
     "rich": {"cli", "report"},
-    "ruamel": {"fmt", "source"},
+    "ruamel": {"fmt"},
     "yaml": {"source"},
 }
 """A library -> the units of meshc that may import it. Targets bring their engines' libraries, and jsonschema, yaml for what they write."""

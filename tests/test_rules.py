@@ -7,8 +7,10 @@ import pytest
 from meshc.codes import CODES
 from meshc.compile import checked, diagnostics, load_mesh
 from meshc.rules import Rule, rules
+from tests.conformance.certificates import issue
 
 BLOCK = re.compile(r"```yaml (bad|good)\n(.*?)```", re.DOTALL)
+CERTIFICATE, _ = issue("shop", names=("www.shop.example",))
 HEAD = "apiVersion: meshc/v1\nnamespace: shop\nmesh: {name: shop, trustDomain: shop.example}\n"
 
 
@@ -17,9 +19,14 @@ def blocks(rule: Rule, kind: str) -> list[str]:
     return [text if "apiVersion:" in text else HEAD + text for word, text in BLOCK.findall(rule.doc) if word == kind]
 
 
+def files(text: str) -> dict[str, bytes]:
+    """The mesh, and the certificate that pages speak of: it is for www.shop.example."""
+    return {"mesh.yaml": text.encode(), "certs/shop.pem": CERTIFICATE}
+
+
 def lines_with(code: str, text: str) -> list[int]:
     """Where a file has a code."""
-    shown = diagnostics(checked(load_mesh({"mesh.yaml": text.encode()})))
+    shown = diagnostics(checked(load_mesh(files(text))))
     return [one.place.span.line for one in shown if one.code == code]
 
 
@@ -38,7 +45,7 @@ def test_good_examples_are_clean(rule: Rule) -> None:
     """A page's way out has nothing at all to complain of."""
     assert blocks(rule, "good")
     for text in blocks(rule, "good"):
-        assert [] == diagnostics(checked(load_mesh({"mesh.yaml": text.encode()})))
+        assert [] == diagnostics(checked(load_mesh(files(text))))
 
 
 def test_codes_are_unique() -> None:
@@ -47,6 +54,20 @@ def test_codes_are_unique() -> None:
     names = [one.name for one in rules()] + [one.name for one in CODES.values()]
     assert set() == set(own) & set(CODES)
     assert sorted(set(names)) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "says"),
+    [
+        (issue("shop.example")[0], "certs/shop.pem has no name for shop.example, and none at all"),
+        (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "certs/shop.pem holds no X.509 certificate that can be read"),
+    ],
+)
+def test_certificate_files_are_read(certificate: bytes, says: str) -> None:
+    """L14: a common name is no name, and what only looks like PEM is no certificate."""
+    text = HEAD + "certificates: {shop: {from: {file: {certificate: certs/shop.pem, key: /k}}, hosts: [shop.example]}}\n"
+    found = checked(load_mesh({"mesh.yaml": text.encode(), "certs/shop.pem": certificate})).findings
+    assert [("MC602", says)] == [(one.code, one.message) for one in found]
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda one: one.code)

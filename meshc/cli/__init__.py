@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "test": "Run the tests that a mesh states.",
     "trace": "Show what happens to one request, and why.",
     "build": "Compile a mesh into configuration files.",
+    "fmt": "Lay out the files of a mesh.",
     "targets": "List what a mesh can be built for.",
     "explain": "Explain a code such as MC101.",
     "schema": "Print the JSON Schema of the language.",

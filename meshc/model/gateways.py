@@ -86,6 +86,7 @@ class Certificate:
     hosts: tuple[str, ...]
     secret: str | None  # secret, cert-manager: the Secret's name
     file: str | None  # file: the chain, beside the spec
+    chain_pem: str | None  # the text of `file`
     key_file: str | None  # file: the key's path on the target host
     issuer: str | None  # cert-manager
     issuer_kind: str  # cert-manager: Issuer | ClusterIssuer

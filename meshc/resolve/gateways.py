@@ -129,6 +129,7 @@ def _certificate(
         hosts=hosts,
         secret=secret,
         file=read and read[0],
+        chain_pem=read and read[1],
         key_file=None if file is None else file.key,
         issuer=None if manager is None else manager.issuer,
         issuer_kind="ClusterIssuer" if manager is None else manager.kind,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from meshc.certs import dns_names
 from meshc.diagnostics import Finding
 from meshc.model import Mesh
 from meshc.rules import rule
@@ -48,6 +49,42 @@ def certificate_host_not_covered(mesh: Mesh) -> Iterator[Finding]:
                     help="add the host to the certificate's `hosts`",
                     related=((certificate.origin, "the certificate"),),
                 )
+
+
+@rule("MC602")
+def certificate_file_lacks_host(mesh: Mesh) -> Iterator[Finding]:
+    """
+    A certificate file whose certificate has no name for one of the `hosts` it is meant for.
+
+    What is written down of a certificate and what it says itself are two things, and clients see the second. Have a certificate made with
+    the missing name, or take the host out of `hosts`. Only subject alternative names count, as for all clients of today.
+
+    ```yaml bad
+    certificates:
+      shop:
+        from: {file: {certificate: certs/shop.pem, key: /etc/tls/shop.key}}  # MC602: it is for www.shop.example
+        hosts: [shop.example]
+    ```
+
+    ```yaml good
+    certificates:
+      shop:
+        from: {file: {certificate: certs/shop.pem, key: /etc/tls/shop.key}}
+        hosts: [www.shop.example]
+    ```
+    """
+    for certificate in mesh.certificates:
+        if certificate.chain_pem is None:
+            continue
+        origin = certificate.origin.at("from")
+        names = dns_names(certificate.chain_pem)
+        if names is None:
+            yield Finding("MC602", f"{certificate.file} holds no X.509 certificate that can be read", origin)
+            continue
+        missing = [host for host in certificate.hosts if not any(_covers(name, host) for name in names)]
+        if missing:
+            has = f"only {', '.join(names)}" if names else "and none at all"
+            yield Finding("MC602", f"{certificate.file} has no name for {', '.join(missing)}, {has}", origin)
 
 
 def _covers(name: str, host: str) -> bool:

@@ -6,16 +6,17 @@ from importlib import resources
 from typing import Any, Final
 
 from meshc import paths, routing
-from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Pattern
+from meshc.model import Gateway, Listener, ListenerProtocol, Mesh, Pattern, Port
 
 FILTER_NAME: Final = "meshc.normalize"
-_PARTS: Final = {"ports": "gateway", "bearer": "bearer"}
+_HTTP, _HTTPS = 80, 443
+_PARTS: Final = {"ports": "gateway", "bearer": "bearer", "outside": "outside"}
 LUA: Final = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua"
 
 
-def normalize_filter(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None = None) -> dict[str, Any]:
+def normalize_filter(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None = None, outbound: bool = False) -> dict[str, Any]:
     """The filter for a workload; `bearer` where token providers are named, `peer` where its address counts, `gateway` for its listeners."""
-    return lua_filter(FILTER_NAME, source(settings(mesh, bearer=bearer, peer=peer, gateway=gateway)))
+    return lua_filter(FILTER_NAME, source(settings(mesh, bearer=bearer, peer=peer, gateway=gateway, outbound=outbound)))
 
 
 def restore_filter() -> dict[str, Any]:
@@ -41,7 +42,7 @@ def text(part: str) -> str:
     return "".join(f"{line}\n" for line in lines if line.strip() and not line.lstrip().startswith("--"))
 
 
-def settings(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None) -> dict[str, Any]:
+def settings(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None, outbound: bool = False) -> dict[str, Any]:
     """What the filter needs to know of the mesh."""
     tree: dict[str, Any] = {"methods": _set(mesh.methods)}
     if mesh.paths == "reject":
@@ -53,7 +54,26 @@ def settings(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None) -
     if gateway is not None:
         tree["ports"] = {port: _port(mesh, gateway, port) for port in sorted({one.port for one in gateway.listeners})}
         tree["https"] = _https(gateway)
+    if outbound and (outside := _outside(mesh)):
+        tree["outside"] = outside
     return tree
+
+
+def _outside(mesh: Mesh) -> dict[str, dict[int, str]]:
+    """Of each wildcard outside, what stands after the name in the Host for each port that may be called."""
+    found: dict[str, dict[int, str]] | None = mesh.__dict__.get("_istio_outside")
+    if found is None:
+        found = mesh.__dict__["_istio_outside"] = {}
+        for service in mesh.services:
+            for host in service.hosts if service.external else ():
+                if host.startswith("*"):
+                    found.setdefault(host, {}).update({port.port: _shown(port) for port in service.ports if port.protocol.is_http})
+    return found
+
+
+def _shown(port: Port) -> str:
+    default = _HTTPS if port.tls is not None else _HTTP
+    return "" if port.target_port == default else f":{port.target_port}"
 
 
 def _port(mesh: Mesh, gateway: Gateway, port: int) -> dict[str, Any]:

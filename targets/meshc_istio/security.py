@@ -82,7 +82,7 @@ def _normalize(point: CheckPoint) -> Object:
     )
     if point.context == INBOUND:
         patches.append(merge_connection_manager(OUTBOUND, _connection_settings(point, OUTBOUND)))
-        patches.append(insert_first(OUTBOUND, normalize_filter(mesh, bearer=False, peer=False)))
+        patches.append(insert_first(OUTBOUND, normalize_filter(mesh, bearer=False, peer=False, outbound=True)))
     return envoy_filter(point, "normalize", Priority.NORMALIZE, patches)
 
 

@@ -1,4 +1,4 @@
--- What is done with a request, in order. `at_listener` and `check_bearer` are there where the settings ask for them.
+-- What is done with a request, in order. `at_listener`, `check_bearer` and `outside_authority` are there where the settings ask for them.
 
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -9,6 +9,7 @@ function envoy_on_request(handle)
   local path = canonical(raw)
   local host, authority = read_host(headers:get(":authority") or "")
   if not path or not host then return answer(handle, "400") end
+  if S.outside then authority = outside_authority(handle, host) or authority end
   if path ~= raw then headers:replace(":path", path .. query) end
   if authority ~= headers:get(":authority") then headers:replace(":authority", authority) end
   drop_forged(headers)
