@@ -78,6 +78,7 @@ golden: .venv/.meshc
 docs: .venv/.dev
 	$(MESHC) schema -o schemas
 	@if [ -f docs/generate.py ]; then set -x; $(BIN)/python docs/generate.py; fi
+	$(BIN)/python -m tests.conformance.report --page
 	$(BIN)/python -m tests.console
 
 bench: .venv/.dev

@@ -15,8 +15,8 @@ def tidy(file: str, content: bytes) -> bytes:
     """
     The file laid out anew: two blanks a level, list items indented below their key, no trailing blanks, one line end.
 
-    Comments (those behind a value in their column), quotes, flow maps and the order of keys stay. The result means the same tree, which is checked; bytes that are no sound
-    YAML are an UntidyError, since `meshc lint` says what is wrong with them.
+    Comments (those behind a value in their column), quotes, flow maps and the order of keys stay. The result means the same tree, which
+    is checked; bytes that are no sound YAML are an UntidyError, since `meshc lint` says what is wrong with them.
     """
     before, wrong = parse(file, content)
     if before is None or wrong:

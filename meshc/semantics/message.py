@@ -92,11 +92,12 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None) -> Read:
     bad = local_answer(Outcome.BAD_REQUEST, 400, grpc=grpc)
     reading = paths.read(target.path, mesh.paths)
     host, doubt = _read_host(request, target.authority, default_host)
-    closing = (REFUSED,) if reading.may_close or paths.forbidden_in_line(line.encode("utf-8", "surrogatepass")) else ()
+    no_line = reading.may_close and request.method != "CONNECT"  # whose target is no path
+    closing = (REFUSED,) if no_line or paths.forbidden_in_line(line.encode("utf-8", "surrogatepass")) else ()
     if request.method not in mesh.methods:
         bad_method = local_answer(Outcome.BAD_REQUEST, 405, grpc=grpc)
         return Read(None, (bad, bad_method, *closing), f"method {request.method} is not one of the mesh's")
-    if closing:
+    if closing or reading.may_close:
         return Read(None, (bad, *closing), reading.refusal or "a byte in the request-target that HTTP forbids in a request line")
     if reading.segments is None:
         return Read(None, (bad,), reading.refusal or "")

@@ -66,7 +66,7 @@ def _rules(point: CheckPoint, bits: Conditions, grant: Grant, token: list[Rule])
     rule: Rule = {}
     if sources := _sources(point.mesh, plain.sources):
         rule["from"] = sources
-    if operation := _operation(plain, ports if point.names_ports else ()):
+    if operation := _operation(plain, ports):
         rule["to"] = [{"operation": operation}]
     if when:
         rule["when"] = when

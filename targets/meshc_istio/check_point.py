@@ -54,11 +54,6 @@ class CheckPoint:
         return tuple(sorted({number for port in chosen for number in listens(self.service, port)}))
 
     @property
-    def names_ports(self) -> bool:
-        """Whether policies name ports: at a gateway only where some of them are not HTTP, since its Service may map them to others."""
-        return self.gateway is None or bool(self.other_ports)
-
-    @property
     def filter_id(self) -> str:
         """What stands in the names of filters and of their metadata."""
         return self.name.replace(".", "_").replace("-", "_")

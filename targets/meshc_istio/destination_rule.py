@@ -120,8 +120,8 @@ def _tls(mesh: Mesh, service: Service, port: Port, complain: Complain) -> dict[s
         if port.tls.ca_file is not None or port.tls.ca_pem is not None:
             message = "a CA file for TLS that the caller's proxy speaks: Istio reads it only from files inside each proxy's container"
             complain(f"{message}; expected `ca: system`", port.tls.origin)
-        # `sni` alone would take any certificate of a trusted CA.
-        return {"mode": "SIMPLE", "sni": port.tls.hostname, "subjectAltNames": [port.tls.hostname]}
+        # `sni` alone would take any certificate of a trusted CA; "system" is what istiod itself writes where no CA is named.
+        return {"mode": "SIMPLE", "sni": port.tls.hostname, "subjectAltNames": [port.tls.hostname], "caCertificates": "system"}
     if service.external or not service.has_proxy or port.mtls is Mtls.DISABLE:
         return {"mode": "DISABLE"}
     return {"mode": "ISTIO_MUTUAL", "subjectAltNames": list(access.identities_of_service(mesh, service))}

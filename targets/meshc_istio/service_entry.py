@@ -71,6 +71,9 @@ def _internal(mesh: Mesh, service: Service, endpoints: tuple[Endpoint, ...]) -> 
     }
     if not endpoints:
         del spec["endpoints"]
+    elif any(port.protocol is Protocol.TCP for port in service.ports):
+        # Callers dial these; without an address a proxy would send every connection to that port here, whatever it was meant for.
+        spec["addresses"] = sorted({endpoint.address for endpoint in endpoints})
     return Object(NETWORKING, "ServiceEntry", service.name.name, service.name.namespace, spec, service.origin, Wave.NAMES)
 
 

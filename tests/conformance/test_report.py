@@ -8,7 +8,7 @@ from tests.conformance.report import PAGE, page, promised
 def test_page_is_current() -> None:
     """The committed page is what a run writes in which every case passes or is declared."""
     every = [read(path) for path in suites()]
-    assert page(promised(every), every) == PAGE.read_text(), "run `make conformance`"
+    assert page(promised(every), every) == PAGE.read_text(), "run `make docs`"
 
 
 def test_suite_is_large_enough() -> None:

@@ -51,7 +51,7 @@ class Echo:
     """
     One backend: it counts tries by `x-test-id`, and misbehaves as `x-test-do` says.
 
-    `status=503,delay=200,reset,slow=200`; `first=2`: in the first two tries, `only=v2`: where it is that version.
+    `status=503,grpc=14,delay=200,reset,slow=200`; `first=2`: in the first two tries, `only=v2`: where it is that version.
     """
 
     def __init__(self, name: str, version: str) -> None:
@@ -155,6 +155,7 @@ class Echo:
         body = json.dumps(seen).encode()
         status = wish.get("status", "200")
         extra = f"server: echo\r\nx-backend: {self.name}\r\nx-backend-version: {self.version}\r\n"
+        extra += f"grpc-status: {wish['grpc']}\r\n" if "grpc" in wish else ""
         writer.write(f"HTTP/1.1 {status} X\r\n{extra}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode())
         if "slow" in wish:
             await writer.drain()

@@ -175,9 +175,9 @@ policies: {edge: {gateways: [public], deny: [{from: [{cidr: ["10.0.0.0/8"]}], pa
 
 
 def test_a_gateway_asks_for_the_clients_address() -> None:
-    """`cidr` is the client's address behind trusted proxies; HTTP listeners alone need no ports, which its Service may map."""
+    """`cidr` is the client's address behind trusted proxies; the port stands in every deny with HTTP keys."""
     spec = _policy(GATEWAY % "", "shop.public.deny")
-    assert [{"from": [{"source": {"remoteIpBlocks": ["10.0.0.0/8"]}}], "to": [{"operation": {"paths": ["/x"]}}]}] == spec["rules"]
+    assert [{"from": [{"source": {"remoteIpBlocks": ["10.0.0.0/8"]}}], "to": [{"operation": {"ports": ["80"], "paths": ["/x"]}}]}] == spec["rules"]
 
 
 def test_a_gateway_with_other_listeners_names_ports() -> None:

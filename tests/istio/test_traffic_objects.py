@@ -120,7 +120,7 @@ def test_identities_of_versions_are_accepted_too() -> None:
 def test_tls_to_the_outside_verifies_the_name() -> None:
     """L14: `sni` alone would take any certificate of a trusted CA."""
     tls = one(mesh_in(SHOP), "DestinationRule", "stripe")["trafficPolicy"]["tls"]
-    assert {"mode": "SIMPLE", "sni": "api.stripe.com", "subjectAltNames": ["api.stripe.com"]} == tls
+    assert {"mode": "SIMPLE", "sni": "api.stripe.com", "subjectAltNames": ["api.stripe.com"], "caCertificates": "system"} == tls
 
 
 def test_wildcards_outside_have_no_connection_settings() -> None:
@@ -206,6 +206,13 @@ def test_endpoints_by_hand_keep_their_ports_weights_and_labels() -> None:
     assert ("STATIC", "MESH_INTERNAL") == (entry["resolution"], entry["location"])
     assert ("10.0.0.11", {"http": 8080}, {"version": "v1"}, 1) == (first["address"], first["ports"], first["labels"], first["weight"])
     assert ("10.0.0.12", {"http": 8081}, 2) == (second["address"], second["ports"], second["weight"])
+
+
+def test_plain_tcp_by_hand_is_dialled_at_its_addresses() -> None:
+    """Without addresses Istio would send every connection to that port to this service, whoever it was meant for (IST0134)."""
+    text = "services: {db: {ports: {sql: {port: 5432, protocol: tcp}}, endpoints: [{address: 10.0.0.12}, {address: 10.0.0.11}]}}\n"
+    assert ["10.0.0.11", "10.0.0.12"] == one(mesh_of(HEAD + text), "ServiceEntry", "db")["addresses"]
+    assert "addresses" not in one(mesh_in(SHOP), "ServiceEntry", "legacy")
 
 
 def test_outside_services_are_resolved_by_name() -> None:
