@@ -73,7 +73,19 @@ def targets_page() -> str:
     head = "".join(f"- **{one.name}**: {one.title}\n" for one in bundled)
     rows = "".join(f"{line}\n" for line in _table(bundled))
     intro = "What a target does not express exactly is an error (MC501) at the line that needs it, before anything is written.\n"
-    return f"# Targets\n{NOTE}\n{intro}\n{head}\n{rows}"
+    accepted = "".join(f"\n{line}" for one in bundled for line in _accepted(one))
+    return f"# Targets\n{NOTE}\n{intro}\n{head}\n{rows}{accepted}"
+
+
+def _accepted(target: Target) -> Iterator[str]:
+    yield f"## What {target.name} may approximate\n"
+    yield f"Each of these is an error until `mesh.targets.{target.name}.accept` names it; every build then lists it.\n"
+    yield "| name | what is given up |"
+    yield "|---|---|"
+    yield from (f"| `{name}` | {what} |" for name, what in sorted(target.acceptable.items()))
+    guide = f"guide/{target.name}.md"
+    if (HERE / guide).is_file():
+        yield f"\nWhat it refuses whatever is accepted, and why: [{guide}]({guide})."
 
 
 def _is_ours(target: Target) -> bool:

@@ -28,6 +28,7 @@ class Target(Protocol):
     A back-end. Third parties' targets look exactly like the bundled ones.
 
     `supports` are the language features it expresses exactly; a mesh that uses another one is an error at its line before `emit` is called.
+    `acceptable` are the approximations that a user may accept by name (`mesh.targets.<name>.accept`), each with what it gives up.
     `check` gives what no feature name can say: combinations, versions, options. `emit` is pure: no disk, clock, randomness or environment.
     `summary` gives lines for a person about what the files need from outside (such as settings of the control plane).
     """
@@ -35,6 +36,7 @@ class Target(Protocol):
     name: str
     title: str
     supports: frozenset[Feature]
+    acceptable: Mapping[str, str]
 
     def check(self, mesh: Mesh) -> Iterable[Finding]: ...
     def emit(self, mesh: Mesh) -> Iterable[File]: ...

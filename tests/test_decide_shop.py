@@ -87,7 +87,8 @@ def test_json(root: Path, shop: Mesh, case: Case) -> None:
 
 def test_json_of_a_forwarded_request(shop: Mesh) -> None:
     """The JSON of a routed request has what the backend sees, the shares, and what stands beside."""
-    tree = to_json(decide(shop, public("/api/v1/users/7?x=1", "shop.example.com", "GET", ("A", "b"))), lambda origin: Place(origin.file, Span(3, 5, 3, 9)))
+    decision = decide(shop, public("/api/v1/users/7?x=1", "shop.example.com", "GET", ("A", "b")))
+    tree = to_json(decision, lambda origin: Place(origin.file, Span(3, 5, 3, 9)))
     assert {"method": "GET", "host": "shop.example.com", "path": "/api/v1/users/7?x=1", "headers": [["a", "b"]]} == tree["request"]
     assert {"service": "shop/users", "port": "http", "version": "v2", "percent": 10.0} == tree["mirror"]
     routed = {"outcome": "routed", "status": None, "grpcStatus": None}

@@ -10,6 +10,7 @@ import pytest
 from meshc.cli import COMMANDS
 from meshc.codes import CODES
 from meshc.features import Feature
+from meshc.target import load
 from meshc.rules import rules
 
 
@@ -47,8 +48,10 @@ def test_every_code_has_a_section(root: Path) -> None:
 
 def test_every_feature_has_a_row(root: Path) -> None:
     """The page of targets has each feature once."""
-    rows = re.findall(r"^\| (\S+) \| ", (root / "docs" / "targets.md").read_text(), re.MULTILINE)
-    assert ["feature", *(feature.value for feature in Feature)] == rows
+    page = (root / "docs" / "targets.md").read_text()
+    rows = re.findall(r"^\| ([\w-]+) \| ", page, re.MULTILINE)
+    assert ["feature", *(feature.value for feature in Feature), "name"] == rows
+    assert sorted(load("istio").acceptable) == re.findall(r"^\| `(\S+)` \| ", page, re.MULTILINE)
 
 
 def test_check_says_what_is_stale(

@@ -1,6 +1,7 @@
 """What core knows of targets: which are there, and what a mesh asks of one that it can't give."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -27,6 +28,7 @@ class Little:
     name = "little"
     title = "A little target"
     supports = frozenset(Feature) - {Feature.FAULT}
+    acceptable: Mapping[str, str] = MappingProxyType({})
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
         yield Finding("MC502", "too little", mesh.services[0].origin)

@@ -1,6 +1,6 @@
 """The Istio target: a mesh as Kubernetes objects, one file each, with a kustomization that lists them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -76,6 +76,7 @@ class IstioTarget:
     name = "istio"
     title = "Istio on Kubernetes"
     supports = TRAFFIC_FEATURES | security.SECURITY_FEATURES
+    acceptable: Mapping[str, str] = ACCEPTABLE
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
         """What the mesh asks for and Istio can't do exactly."""

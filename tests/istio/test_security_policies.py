@@ -177,7 +177,8 @@ policies: {edge: {gateways: [public], deny: [{from: [{cidr: ["10.0.0.0/8"]}], pa
 def test_a_gateway_asks_for_the_clients_address() -> None:
     """`cidr` is the client's address behind trusted proxies; the port stands in every deny with HTTP keys."""
     spec = _policy(GATEWAY % "", "shop.public.deny")
-    assert [{"from": [{"source": {"remoteIpBlocks": ["10.0.0.0/8"]}}], "to": [{"operation": {"ports": ["80"], "paths": ["/x"]}}]}] == spec["rules"]
+    operation = {"ports": ["80"], "paths": ["/x"]}
+    assert [{"from": [{"source": {"remoteIpBlocks": ["10.0.0.0/8"]}}], "to": [{"operation": operation}]}] == spec["rules"]
 
 
 def test_a_gateway_with_other_listeners_names_ports() -> None:
