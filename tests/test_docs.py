@@ -10,8 +10,8 @@ import pytest
 from meshc.cli import COMMANDS
 from meshc.codes import CODES
 from meshc.features import Feature
-from meshc.target import load
 from meshc.rules import rules
+from meshc.target import load
 
 
 @pytest.fixture(scope="module")
