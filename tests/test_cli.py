@@ -191,7 +191,9 @@ def test_completes_commands() -> None:
 
 def test_interrupt_of_the_process(tmp_path: Path) -> None:
     """A real SIGINT while waiting for standard input ends with 130 too."""
-    program = f"import meshc.cli.findings; print('ready', flush=True); {RUN}"
+    # A job in the background is started with SIGINT ignored, and what it starts inherits that.
+    heeds = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{heeds}; import meshc.cli.findings; print('ready', flush=True); {RUN}"
     command = [sys.executable, "-c", program, "lint", "-"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
         assert process.stdout is not None

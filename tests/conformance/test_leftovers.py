@@ -10,9 +10,11 @@ import pytest
 
 from tests.conformance.istio.engine import ROOT, tools
 
+# A job in the background is started with SIGINT ignored, and what it starts inherits that.
 OWNER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.conformance.istio.engine import IstioEngine
 with IstioEngine(Path(sys.argv[1])):
     print("up", flush=True)
