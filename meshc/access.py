@@ -118,6 +118,8 @@ def gateway_checks(mesh: Mesh, gateway: Gateway) -> Checks:
 def _checks(
     *, deny: list[Grant], require: list[Grant], allow: list[Grant], policies: tuple[Policy, ...], is_open: bool, base: Origin | None
 ) -> Checks:
+    # An entry that matches nothing decides nothing; what `is_open` says of it has been said.
+    deny, require, allow = ([grant for grant in grants if not grant.pattern.matches_nothing] for grants in (deny, require, allow))
     named = {entry.jwt.provider for policy in policies for entry in (*policy.deny, *policy.require, *policy.allow) if entry.jwt is not None}
     return Checks(tuple(deny), tuple(require), tuple(allow), tuple(sorted(named)), is_open, base)
 

@@ -34,20 +34,13 @@ def disjoint(some: Sequence[Pattern], others: Sequence[Pattern]) -> bool:
 
 def covers(outer: Sequence[Pattern], inner: Sequence[Pattern]) -> bool:
     """Whether it is sure that every request of the `inner` union is in the `outer` one."""
-    return all(is_empty(one) or any(_covers(other, one) for other in outer) for one in inner)
-
-
-def is_empty(pattern: Pattern) -> bool:
-    """Whether it is sure that no request matches."""
-    return any(key == () for key in (pattern.sources, pattern.ports, pattern.hosts, pattern.methods, pattern.paths)) or any(
-        not field.any_of for field in (*pattern.headers, *pattern.query)
-    )
+    return all(one.matches_nothing or any(_covers(other, one) for other in outer) for one in inner)
 
 
 def _disjoint(one: Pattern, other: Pattern) -> bool:
     return (
-        is_empty(one)
-        or is_empty(other)
+        one.matches_nothing
+        or other.matches_nothing
         or _apart(one.methods, other.methods, lambda a, b: a != b)
         or _apart(one.ports, other.ports, lambda a, b: a != b)
         or _apart(one.hosts, other.hosts, lambda a, b: host_overlap(a, b) is None)

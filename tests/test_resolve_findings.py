@@ -55,6 +55,10 @@ CASES = {
     "unknown namespace of callers": services(USERS) + policy("allow: [{from: [{callersIn: elsewhere}]}]  # MC113"),
     # ports
     "a port's protocol can't be told": services("users: {ports: {web: 80}}  # MC013"),
+    "selector of every pod": services("users: {ports: {http: 80}, selector: {}}  # MC012"),
+    "gateway of every pod": "gateways:\n  g: {workload: {selector: {}}, listeners: {http: 80}}  # MC012\n",
+    "empty headers as the only key": services(USERS) + policy("deny: [{headers: {}}]  # MC019"),
+    "empty query as the only key": services(USERS) + policy("allow: [{query: {}, headers: {}}]  # MC019"),
     "one number twice": services("users: {ports: {http: 80, grpc: 80}}  # MC012"),
     "several ports in a call": services("frontend: {ports: {http: 80}, calls: [users]}  # MC108", "users: {ports: {http: 80, grpc: 90}}"),
     "several ports in an allow": services("users: {ports: {http: 80, grpc: 90}}") + policy("allow: [{from: [mtls]}]  # MC108"),

@@ -99,6 +99,13 @@ class Pattern:
     jwt: JwtMatch | None = None
 
     @property
+    def matches_nothing(self) -> bool:
+        """Whether an empty list in it keeps every request out: a key without values, a field without conditions, ranges without any."""
+        keys = (self.sources, self.ports, self.hosts, self.methods, self.paths, *(field.any_of for field in (*self.headers, *self.query)))
+        nobody = self.sources is not None and all(source.kind is SourceKind.CIDR and not source.cidrs for source in self.sources)
+        return nobody or () in keys
+
+    @property
     def has_http_keys(self) -> bool:
         """Whether it speaks of anything that only HTTP has."""
         http = (self.hosts, self.methods, self.paths, self.jwt)

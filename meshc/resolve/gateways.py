@@ -15,7 +15,7 @@ from meshc.model import (
 )
 from meshc.resolve.files import read_pem
 from meshc.resolve.names import Names, Place, ReadFile, one_of
-from meshc.resolve.values import only_key, pairs, rate_limits
+from meshc.resolve.values import only_key, rate_limits, selector
 from meshc.spec.gateways import CertificateFromShape, CertificateShape, GatewayShape, ListenerShape, ListenerTlsShape
 from meshc.spec.shapes import duration_ms, size_bytes
 
@@ -29,7 +29,9 @@ def gateway(name: Name, shape: GatewayShape, place: Place, names: Names, read_fi
             place.at("listeners", listener.name, "redirectToHttps").error("MC012", message)
     return Gateway(
         name=name,
-        workload=GatewayWorkload(shape.workload.namespace, pairs(shape.workload.selector), shape.workload.identity),
+        workload=GatewayWorkload(
+            shape.workload.namespace, selector(shape.workload.selector, place.at("workload", "selector")), shape.workload.identity
+        ),
         trusted_hops=shape.trustedHops,
         listeners=listeners,
         rate_limits=rate_limits(shape.rateLimits, place.at("rateLimits")),

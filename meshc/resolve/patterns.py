@@ -56,7 +56,8 @@ class Patterns:
         jwt = None
         sources = None
         if isinstance(shape, PatternShape):
-            if not shape.model_fields_set or all(getattr(shape, key) is None for key in shape.model_fields_set):
+            # An empty map says as little as no key; an empty list says "nothing".
+            if all(getattr(shape, key) in (None, {}) for key in shape.model_fields_set):
                 place.error("MC019", "an empty pattern, expected at least one key", "to take everything, write `paths: /**`")
             jwt = self._jwt(shape.jwt, place.at("jwt"), use)
             sources = self._sources(shape, place.at("from"), use, asked)
@@ -87,6 +88,8 @@ class Patterns:
             steps = tuple(claim.split("."))
             if "" in steps:
                 place.at("claims", claim).error("MC012", f"claim {claim!r} has an empty step, expected names joined by dots")
+            if not values:
+                place.at("claims", claim).error("MC012", f"no value for claim {claim!r}, expected at least one")
             claims.append(ClaimMatch(steps, tuple(sorted(set(values)))))
         return None if provider is None else JwtMatch(provider, tuple(claims), place.origin)
 

@@ -28,7 +28,7 @@ class Policies:
         gateways = self._gateways(shape, place.at("gateways"))
         if bool(shape.services) == bool(shape.gateways):
             code, what = ("MC012", "both `services` and `gateways`") if shape.services else ("MC013", "neither `services` nor `gateways`")
-            place.error(code, f"a policy with {what}, expected exactly one of them")
+            place.error(code, f"a policy with {what}, expected entries in exactly one of them")
         if not (shape.allow or shape.require or shape.deny):
             place.error("MC013", "a policy that says nothing, expected allow, require or deny")
         asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services, gateways=bool(shape.gateways))

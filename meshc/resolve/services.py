@@ -22,7 +22,7 @@ from meshc.model import (
 )
 from meshc.resolve.files import read_pem
 from meshc.resolve.names import Place, ReadFile, did_you_mean, one_of
-from meshc.resolve.values import header_name, literal_path, only_key, pairs, rate_limits, refuse
+from meshc.resolve.values import header_name, literal_path, only_key, pairs, rate_limits, refuse, selector
 from meshc.spec.mesh import MeshShape
 from meshc.spec.services import (
     CircuitBreakerShape,
@@ -59,7 +59,7 @@ def service(name: Name, shape: ServiceShape, place: Place, *, mesh: MeshShape, m
         name=name,
         hosts=tuple(sorted({host.lower() for host in shape.hosts or ()})),
         ports=_ports(shape, place, mesh, read_file),
-        selector=() if external else pairs({"app": name.name} if shape.selector is None else shape.selector),
+        selector=() if external else selector({"app": name.name} if shape.selector is None else shape.selector, place.at("selector")),
         identity=shape.identity or name.name,
         has_proxy=has_proxy,
         versions=versions,

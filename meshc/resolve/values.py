@@ -132,3 +132,10 @@ def _rate_limit(shape: RateLimitShape, place: Place) -> RateLimit:
 def pairs(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """A map, sorted."""
     return tuple(sorted(labels.items()))
+
+
+def selector(labels: Mapping[str, str], place: "Place") -> tuple[tuple[str, str], ...]:
+    """Labels that tell a workload's pods from others; none would select every pod of the namespace."""
+    if not labels:
+        place.error("MC012", "a selector without labels, which would select every pod of the namespace; expected at least one")
+    return pairs(labels)
