@@ -90,6 +90,7 @@ CASES = {
     "shared and stated": services("a: {ports: {http: 80}, identity: a}", "b: {ports: {http: 80}, identity: a}"),
     "two default gateways": "gateways:\n  a: {listeners: {http: 80}}  # MC111\n  b: {listeners: {http: 81}}  # MC111\n",
     # patterns
+    "claim without values": services(USERS) + CUSTOMERS + policy("require: [{jwt: {provider: customers, claims: {role: []}}}]  # MC012"),
     "jwt in match": services(USERS) + CUSTOMERS + rule("{match: {jwt: {provider: customers}}, to: users}  # MC011"),
     "from at a gateway": services(USERS) + north("{match: {from: [users]}, to: users}  # MC011"),
     "callers in match": services(USERS) + rule("{match: {from: [callers]}, to: users}  # MC118"),
