@@ -143,8 +143,6 @@ def _on_ports(service: Service, entry: Pattern) -> Pattern | None:
     """The entry with only ports that the service has; None where it concerns none of them. HTTP keys concern HTTP ports only."""
     mine = tuple(port.name for port in service.ports if port.protocol.is_http or not entry.has_http_keys)
     ports = mine if entry.ports is None else tuple(name for name in entry.ports if name in mine)
-    if not ports and mine != () and entry.ports == ():
-        return replace(entry, ports=())
     return replace(entry, ports=None if len(ports) == len(service.ports) else ports) if ports else None
 
 
@@ -213,14 +211,14 @@ def _declared(mesh: Mesh, service: Service) -> Iterator[Grant]:
     """What the base `declared` lets in: calls of its namespace's services and gateway routes, as they arrive."""
     for caller, arriving in _arriving_calls(mesh, service, service.name.namespace):
         yield Grant(arriving, arriving.origin, f"base declared: call of {caller}")
-    for route, rule, gateway, destination in mesh_gateway_rules(mesh, service.name):
+    for route, rule, gateway, destination in _gateway_rules(mesh, service.name):
         if route.namespace == service.name.namespace:
             source = Source(SourceKind.GATEWAY, rule.origin, name=gateway)
             for pattern in _arriving_by_rule(service, rule, destination, Pattern(rule.origin, sources=(source,))):
                 yield Grant(pattern, rule.origin, f"base declared: route {route} by gateway {gateway}")
 
 
-def mesh_gateway_rules(mesh: Mesh, service: Name) -> Iterator[tuple[Name, Rule, Name, Destination]]:
+def _gateway_rules(mesh: Mesh, service: Name) -> Iterator[tuple[Name, Rule, Name, Destination]]:
     """Every gateway rule that sends requests, or copies of them, to the service: route, rule, gateway, destination."""
     for route_name, rule, gateways, destination in _north_south(mesh).get(service, ()):
         for gateway in gateways:
