@@ -55,6 +55,7 @@ class Feature(StrEnum):
     OUTLIER_DETECTION = "outlier-detection"
     HEALTH_CHECK = "health-check"
     ENDPOINTS = "endpoints"
+    LOCALITY = "locality"
     EXTERNAL_SERVICES = "external-services"
     EXTERNAL_WILDCARD = "external-wildcard-hosts"
     TLS_ORIGINATION = "tls-origination"
@@ -75,7 +76,7 @@ class Feature(StrEnum):
     CERTIFICATE_CERT_MANAGER = "certificate-cert-manager"
     CERTIFICATE_FILE = "certificate-file"
     CERTIFICATE_MESH_CA = "certificate-mesh-ca"
-    PATHS_REJECT = "paths-reject"
+    STRICT_REQUESTS = "strict-requests"
     ACCESS_LOG = "access-log"
     METRICS = "metrics"
     TRACING = "tracing"
@@ -100,8 +101,8 @@ def used(mesh: Mesh) -> Used:
 
 
 def _of_mesh(mesh: Mesh) -> Used:
-    if mesh.paths == "reject":
-        yield Feature.PATHS_REJECT, mesh.origin.at("paths")
+    if mesh.requests == "strict":
+        yield Feature.STRICT_REQUESTS, mesh.origin.at("requests")
     if mesh.egress == "declared":
         for service in mesh.services:
             if service.calls is not None:
@@ -146,6 +147,8 @@ def _of_ports(service: Service) -> Used:
 
 
 def _of_endpoints(service: Service) -> Used:
+    if service.load_balancing.locality == "prefer":
+        yield Feature.LOCALITY, service.load_balancing.origin
     if service.load_balancing.policy is LbPolicy.HASH:
         yield Feature.LOAD_BALANCING_HASH, service.load_balancing.origin
     if service.circuit_breaker is not None:

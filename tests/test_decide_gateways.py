@@ -241,8 +241,8 @@ REJECT = paths(
 
 @pytest.mark.parametrize("case", REJECT, ids=str)
 def test_gateway_that_rejects(case: Case) -> None:
-    """With `mesh.paths: reject` a path that is not in normal form is 400."""
-    spec = SPEC.replace("name: shop, methods", "name: shop, paths: reject, methods", 1)
+    """With `mesh.requests: strict` a path that is not in normal form is 400."""
+    spec = SPEC.replace("name: shop, methods", "name: shop, requests: strict, methods", 1)
     holds(mesh_of(spec, {"staff.pem": "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"}), case)
 
 

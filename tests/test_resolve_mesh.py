@@ -70,7 +70,7 @@ def test_defaults_of_a_service() -> None:
 def test_defaults_of_the_mesh() -> None:
     """A mesh that says nothing is strict, and lets in and out what is declared."""
     mesh = mesh_of("services: {users: {ports: {http: 80}}}")
-    assert ("declared", "declared", "strict", "normalize") == (mesh.access, mesh.egress, mesh.mtls, mesh.paths)
+    assert ("declared", "declared", "strict", "standard") == (mesh.access, mesh.egress, mesh.mtls, mesh.requests)
     assert ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS") == mesh.methods
 
 

@@ -31,10 +31,15 @@ class ListenerTls:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port of a gateway and the hosts it owns; `("*",)` where none are written."""
+    """
+    A port of a gateway and the hosts it owns; `("*",)` where none are written.
+
+    `port` is the one that clients see, `target_port` the one that the gateway's pods listen on.
+    """
 
     name: str
     port: int
+    target_port: int
     protocol: ListenerProtocol
     hosts: tuple[str, ...]
     tls: ListenerTls | None

@@ -86,7 +86,7 @@ class Mesh:
     access: Access
     egress: Egress
     mtls: Mtls
-    paths: str  # normalize | reject
+    requests: str  # standard | strict
     methods: tuple[str, ...]  # all methods that are known, the standard ones included
     scope: str  # workloads | mesh
     telemetry: Telemetry | None

@@ -96,7 +96,7 @@ class Endpoint:
     address: str
     port: int | None  # None: each port's target port
     labels: tuple[tuple[str, str], ...]
-    zone: str | None
+    locality: str | None  # region, region/zone or region/zone/subzone
     weight: int
     origin: Origin
 
@@ -117,6 +117,7 @@ class LoadBalancing:
     policy: LbPolicy
     hash_by: str | None  # header | cookie | query | sourceIp
     hash_name: str | None
+    locality: str  # off | prefer: the caller's zone, then its region, then all
     origin: Origin
 
 

@@ -58,6 +58,7 @@ def _listener(name: str, shape: ListenerShape, place: Place, names: Names, read_
     return Listener(
         name=name,
         port=shape.port,
+        target_port=shape.targetPort or shape.port,
         protocol=protocol,
         hosts=hosts,
         tls=None if shape.tls is None else _listener_tls(shape.tls, place.at("tls"), names, read_file),

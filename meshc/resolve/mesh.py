@@ -56,7 +56,7 @@ def whole_mesh(spec: Spec, root: Place, read_file: ReadFile) -> Mesh:
         access=Access(spec.mesh.access),
         egress=Egress(spec.mesh.egress),
         mtls=Mtls(spec.mesh.mtls),
-        paths=spec.mesh.paths,
+        requests=spec.mesh.requests,
         methods=methods,
         scope=spec.mesh.scope,
         telemetry=_telemetry(spec.mesh.telemetry, top.at("telemetry")),

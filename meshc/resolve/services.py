@@ -191,17 +191,17 @@ def _endpoints(shapes: Sequence[EndpointShape], place: Place) -> tuple[Endpoint,
             address = str(ipaddress.ip_address(shape.address))
         except ValueError:
             at.at("address").error("MC012", f"address {shape.address!r}, expected an IP address such as 10.0.0.11")
-        found.append(Endpoint(address, shape.port, pairs(shape.labels), shape.zone, shape.weight, at.origin))
-    return tuple(sorted(found, key=lambda one: (one.address, one.port or 0, one.labels, one.zone or "", one.weight)))
+        found.append(Endpoint(address, shape.port, pairs(shape.labels), shape.locality, shape.weight, at.origin))
+    return tuple(sorted(found, key=lambda one: (one.address, one.port or 0, one.labels, one.locality or "", one.weight)))
 
 
 def _load_balancing(shape: LoadBalancingShape | None, place: Place) -> LoadBalancing:
     if shape is None:
-        return LoadBalancing(LbPolicy.LEAST_REQUEST, None, None, place.origin)
+        return LoadBalancing(LbPolicy.LEAST_REQUEST, None, None, "off", place.origin)
     if shape.hash is None:
         if shape.policy == "hash":
             place.error("MC013", "policy hash without `hash`, expected what is hashed: header, cookie, query or sourceIp")
-        return LoadBalancing(LbPolicy(shape.policy or "least-request"), None, None, place.origin)
+        return LoadBalancing(LbPolicy(shape.policy or "least-request"), None, None, shape.locality, place.origin)
     if shape.policy not in (None, "hash"):
         place.at("policy").error("MC012", f"policy {shape.policy} beside `hash`, expected policy hash")
     keys = {key: getattr(shape.hash, key) for key in ("header", "cookie", "query", "sourceIp")}
@@ -211,7 +211,7 @@ def _load_balancing(shape: LoadBalancingShape | None, place: Place) -> LoadBalan
         value = header_name(value, place.at("hash", "header"), change=False)
     if key == "sourceIp" and keys[key] is False:
         place.at("hash", key).error("MC012", "`sourceIp: false`, expected true")
-    return LoadBalancing(LbPolicy.HASH, key, value, place.origin)
+    return LoadBalancing(LbPolicy.HASH, key, value, shape.locality, place.origin)
 
 
 def _circuit_breaker(shape: CircuitBreakerShape | None, place: Place) -> CircuitBreaker | None:

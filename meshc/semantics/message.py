@@ -90,7 +90,7 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None) -> Read:
     headers, folded, bad_header = _read_headers(request.headers)
     grpc = Message(headers=headers).grpc
     bad = local_answer(Outcome.BAD_REQUEST, 400, grpc=grpc)
-    reading = paths.read(target.path, mesh.paths)
+    reading = paths.read(target.path, "reject" if mesh.requests == "strict" else "normalize")
     host, doubt = _read_host(request, target.authority, default_host)
     no_line = reading.may_close and request.method != "CONNECT"  # whose target is no path
     closing = (REFUSED,) if no_line or paths.forbidden_in_line(line.encode("utf-8", "surrogatepass")) else ()

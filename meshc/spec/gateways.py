@@ -60,7 +60,9 @@ class ListenerShape(Shape):
     """A port of a gateway."""
 
     port: PortNumber
-    """The port."""
+    """The port that clients see."""
+    targetPort: PortNumber | None = None
+    """The port that the gateway's pods listen on. Default: `port`."""
     protocol: Literal["http", "https", "tls", "tcp"] | None = None
     """`tls` is passed through by SNI. Default: https where `tls` stands, else http."""
     hosts: Annotated[list[HostPattern], OneOrMany()] = Field(default=["*"], min_length=1)

@@ -55,8 +55,8 @@ class MeshShape(Shape):
     """What leaves the mesh."""
     mtls: MtlsWord = "strict"
     """How ports take callers."""
-    paths: Literal["normalize", "reject"] = "normalize"
-    """What becomes of a path that is not in normal form."""
+    requests: Literal["standard", "strict"] = "standard"
+    """What becomes of odd requests. `strict`: refused, or answered as their normal form."""
     methods: Annotated[list[MethodName], OneOrMany()] = []
     """Methods beside the standard ones."""
     scope: Literal["workloads", "mesh"] = "workloads"

@@ -14,6 +14,7 @@ from meshc.spec.shapes import (
     HostPattern,
     Identity,
     Labels,
+    Locality,
     MethodName,
     Number,
     OneKey,
@@ -124,6 +125,8 @@ class LoadBalancingShape(Shape):
     """Default: least-request, or hash where `hash` stands."""
     hash: Annotated[HashShape | None, ShortMap({"sourceIp": True})] = None
     """What is hashed."""
+    locality: Literal["off", "prefer"] = "off"
+    """`prefer`: endpoints in the caller's zone, then in its region, then all. Default: off."""
 
     @model_validator(mode="after")
     def _hash_and_policy(self) -> Self:
@@ -176,8 +179,8 @@ class EndpointShape(Shape):
     """Default: the port's target port."""
     labels: Labels = {}
     """Labels, which versions select by."""
-    zone: StrictStr | None = None
-    """Where it stands."""
+    locality: Locality | None = None
+    """Where it stands: region, or region/zone."""
     weight: Annotated[int, Number(1, 1_000_000, "a weight")] = 1
     """Its share."""
 

@@ -146,6 +146,16 @@ _LABEL_FORM = "lower-case letters, digits and dashes between them, at most 63 ch
 LABEL = Text("a name", _LABEL_FORM, _LABEL, ("shop",), 63)
 DnsLabel = Annotated[str, LABEL]
 ThingName = Annotated[str, Text("a name", _LABEL_FORM, _LABEL, ("users",), 63)]
+Locality = Annotated[
+    str,
+    Text(
+        "a locality",
+        "region, region/zone or region/zone/subzone",
+        "[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+){0,2}",
+        ("eu-west-1", "eu-west-1/eu-west-1a"),
+        253,
+    ),
+]
 QualifiedName = Annotated[str, Text("a name", _LABEL_FORM, f"{_LABEL}/{_LABEL}", ("shop/users",), 127)]
 PortName = Annotated[
     str, Text("a port name", "lower-case letters, digits and dashes between them, at most 15 characters", _LABEL, ("http", "metrics"), 15)

@@ -48,6 +48,7 @@ TRAFFIC_FEATURES: Final = frozenset(
         Feature.CIRCUIT_BREAKER,
         Feature.OUTLIER_DETECTION,
         Feature.ENDPOINTS,
+        Feature.LOCALITY,
         Feature.EXTERNAL_SERVICES,
         Feature.EXTERNAL_WILDCARD,
         Feature.TLS_ORIGINATION,

@@ -18,7 +18,7 @@ def values(mesh: Mesh) -> dict[str, Any]:
         "meshConfig": {
             "trustDomain": mesh.trust_domain,
             # The filters that meshc writes read paths; a proxy's own normalisation would hide from them what `reject` refuses.
-            "pathNormalization": {"normalization": "NONE" if mesh.paths == "reject" else "BASE"},
+            "pathNormalization": {"normalization": "NONE" if mesh.requests == "strict" else "BASE"},
         },
         "global": {"proxy": {"clusterDomain": mesh.cluster_domain}},
         "pilot": {

@@ -87,7 +87,7 @@ def _limit(said: int | None) -> int:
 
 def _balancer(balancing: LoadBalancing) -> dict[str, Any]:
     """Locality is off: an outlier policy would silently turn failover by zone on."""
-    off = {"localityLbSetting": {"enabled": False}}
+    off = {"localityLbSetting": {"enabled": balancing.locality == "prefer"}}
     if balancing.policy is not LbPolicy.HASH:
         return {"simple": _SIMPLE[balancing.policy], **off}
     by, name = balancing.hash_by or "", balancing.hash_name or ""

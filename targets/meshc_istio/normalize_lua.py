@@ -45,7 +45,7 @@ def text(part: str) -> str:
 def settings(mesh: Mesh, *, bearer: bool, peer: bool, gateway: Gateway | None, outbound: bool = False) -> dict[str, Any]:
     """What the filter needs to know of the mesh."""
     tree: dict[str, Any] = {"methods": _set(mesh.methods)}
-    if mesh.paths == "reject":
+    if mesh.requests == "strict":
         tree["reject"] = True
     if bearer:
         tree["bearer"] = True

@@ -33,7 +33,7 @@ SECURITY_FEATURES: Final = frozenset(
         Feature.MAX_REQUEST_BODY,
         Feature.REDIRECT_TO_HTTPS,
         Feature.TRUSTED_HOPS,
-        Feature.PATHS_REJECT,
+        Feature.STRICT_REQUESTS,
     }
 )
 """What this half of the target expresses."""

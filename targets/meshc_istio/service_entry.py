@@ -113,8 +113,8 @@ def _endpoint(service: Service, endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.labels:
         found["labels"] = dict(endpoint.labels)
-    if endpoint.zone is not None:
-        found["locality"] = endpoint.zone
+    if endpoint.locality is not None:
+        found["locality"] = endpoint.locality
     found["weight"] = endpoint.weight
     if not service.external:
         found["serviceAccount"] = service.identity

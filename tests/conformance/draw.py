@@ -58,7 +58,7 @@ class _Meshes:
             "mesh": {
                 "access": chance.choice(("declared", "declared", "deny", "allow")),
                 "egress": "allow" if self.maybe(10) else "declared",
-                "paths": "reject" if self.maybe(3) else "normalize",
+                "requests": "strict" if self.maybe(3) else "standard",
                 "mtls": self.mtls,
             },
             "services": self.services(),
