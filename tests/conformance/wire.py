@@ -22,6 +22,8 @@ from typing import Any
 LIMIT = 1 << 20
 TIMEOUT = 15.0
 SWITCHED = 101
+PAUSE = 0.004
+"""Between the requests of a load, which is to notice every failure, not to keep the machine busy."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GREETING = b"220 at your service\r\n"
 FRAMES = b"\x81\x85\x01\x02\x03\x04igohn", b"\x82\xfe\x0f\xa0\x00\x00\x00\x00" + b"\n" * 4000
@@ -208,6 +210,7 @@ async def _load(wish: dict[str, Any]) -> dict[str, int]:
             by_name = {name.lower(): value for name, value in answer.get("headers", ())}
             version = f"{by_name.get('x-backend')}@{by_name.get('x-backend-version')}"
             counts[f"refused {answer['refused']}" if "refused" in answer else f"{answer['status']} {version}"] += 1
+            await asyncio.sleep(PAUSE)
     return counts
 
 
