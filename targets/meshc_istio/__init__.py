@@ -7,8 +7,8 @@ from typing import Final
 from meshc.diagnostics import Finding
 from meshc.features import Feature
 from meshc.model import Mesh
-from meshc.target import File
-from meshc_istio import approximations, complaints, control_plane, security, versions
+from meshc.target import File, Settings
+from meshc_istio import approximations, cluster, complaints, control_plane, security, versions
 from meshc_istio.certificate import certificates
 from meshc_istio.complaints import Complain
 from meshc_istio.destination_rule import destination_rules
@@ -78,6 +78,8 @@ class IstioTarget:
     title = "Istio on Kubernetes"
     supports = TRAFFIC_FEATURES | security.SECURITY_FEATURES
     acceptable: Mapping[str, str] = ACCEPTABLE
+    settings_from = cluster.FROM
+    settings_into = cluster.INTO
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
         """What the mesh asks for and Istio can't do exactly."""
@@ -102,12 +104,11 @@ class IstioTarget:
 
     def summary(self, mesh: Mesh) -> Iterable[str]:
         """What the files need from outside."""
-        return [*control_plane.needs(mesh), *self._accepted(mesh)]
+        return control_plane.needs(mesh)
 
-    def _accepted(self, mesh: Mesh) -> Iterator[str]:
-        for name, what in sorted(ACCEPTABLE.items()):
-            if versions.accepts(mesh, name):
-                yield f"accepted approximation {name}: {what}"
+    def check_settings(self, mesh: Mesh, text: bytes) -> Settings:
+        """Which settings a cluster's MeshConfig lacks."""
+        return cluster.check_settings(mesh, text)
 
 
 def traffic_objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:
