@@ -33,6 +33,7 @@ _WHY: Final[Mapping[str, str]] = {
     "defaultHttpRetryPolicy": "proxies repeat requests that the mesh does not say to retry",
     "pathNormalization": _SPELLINGS,
     "defaultConfig.connectionSettings": _SPELLINGS,
+    "defaultConfig.proxyMetadata": "names that the mesh alone knows do not resolve",
     "extensionProviders": "nothing is logged or traced there",
 }
 _SHOWN: Final = 80  # characters of what a setting is instead
@@ -41,7 +42,7 @@ _SHOWN: Final = 80  # characters of what a setting is instead
 def check_settings(mesh: Mesh, text: bytes) -> Settings:
     """What this text, a cluster's ConfigMap or MeshConfig, says of the settings that the mesh relies on."""
     whole = values(mesh)
-    wanted = whole.get("meshConfig", {})
+    wanted = {"trustDomain": mesh.trust_domain, **whole.get("meshConfig", {})}  # values may leave out what is Istio's default
     there = mesh_config(text)
     lacking = tuple(_lacking(wanted, there, ()))
     unseen = tuple(
