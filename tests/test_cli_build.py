@@ -268,6 +268,13 @@ def test_to_standard_output(mesh: Path) -> None:
     assert (0, BUILT, ["mesh.yaml"]) == (ran.code, ran.out, files(mesh))
 
 
+def test_what_is_given_up_is_said_beside_standard_output(mesh: Path) -> None:
+    """Who pipes a build into a cluster is told what the mesh accepts too, on the other stream."""
+    (mesh / "mesh.yaml").write_text(MESH.replace("toy: {}", "toy: {accept: [less-exact]}"))
+    ran = run("build", mesh, "-o", "-")
+    assert (0, BUILT, "  accepted less-exact\n") == (ran.code, ran.out, ran.err)
+
+
 def test_to_standard_output_never_partly(mesh: Path) -> None:
     """With an error there is no output that a pipe could take for a build; checking needs files."""
     assert 2 == run("build", mesh, "-o", "-", "--check").code

@@ -208,6 +208,7 @@ def test_what_cannot_be_seen_is_said(mesh: Path) -> None:
         ("a: [\n", ":2: not valid YAML"),
         ("a: &a\n  b: *c\n", ":2: not valid YAML"),
         ("a: 2026-13-45\n", "not valid YAML"),
+        ("a: !!timestamp z\n", "not valid YAML"),
         ("[" * 5000, "not valid YAML"),
         (MESH, "an object of apiVersion meshc/v1"),
         ("apiVersion: v1\nkind: Secret\n", "an object of kind Secret"),
@@ -241,6 +242,26 @@ def test_a_hostile_text_is_no_burden(mesh: Path) -> None:
     bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
     ran = run("check-cluster", mesh, "--istio-config", "-", stdin=f"{bomb}trustDomain: *a11\n")
     assert (1, True) == (ran.code, len(ran.out) < 10_000)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "trustDomain: 0x" + "f" * 9000,
+        "trustDomain: &a [*a]",
+        "trustDomain: 2026-01-01",
+        "trustDomain: !!binary aGk=",
+        '{"trustDomain": "\\ud800"}',
+        "defaultConfig: 5",
+        "extensionProviders: {otel: {}}",
+        "extensionProviders: [1, {name: [otel]}, {name: otel}]",
+        "1: x\ntrue: y\nnull: z",
+    ],
+)
+def test_odd_values_are_different_values(mesh: Path, odd: str) -> None:
+    """Whatever stands where a setting is looked for, the answer is that it is not the wanted one."""
+    ran = run("check-cluster", mesh, "--istio-config", "-", stdin=odd)
+    assert (1, "") == (ran.code, ran.err)
 
 
 def test_without_a_file_is_usage(mesh: Path) -> None:

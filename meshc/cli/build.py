@@ -58,6 +58,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     Nothing is written where anything is wrong with the mesh, or where a target could not say exactly what the mesh says.
     """
     from meshc.cli.findings import compiled, folder_of, mesh_or_exit, target_findings, targets_or_exit  # noqa: PLC0415 - help must not wait for it
+    from meshc.report.changes import checklist  # noqa: PLC0415 - as above
     from meshc.source import locator  # noqa: PLC0415 - as above
     from meshc.target import TargetError, load  # noqa: PLC0415 - as above
 
@@ -77,13 +78,20 @@ def command(  # noqa: PLR0917 - one parameter an option
     trees = {target.name: _made(target, mesh, terminal) for target in chosen}
     if not allow_empty and (empty := [name for name, files in trees.items() if not files]):
         raise click.UsageError(f"target {', '.join(empty)} makes no file of this mesh; --allow-empty takes that for an answer")
+    locate = locator(one.documents, folder_of(path))
+    # What is told is asked for before anything is written: a target that fails there writes nothing.
     if out == "-":
-        return _to_stdout(trees, terminal)
+        told = [_given_up(target, mesh, locate, terminal, colour=terminal.coloured(sys.stderr)) for target in chosen]
+        return _to_stdout(trees, told, terminal)
     folder = Path(out) if out is not None else (path if path.is_dir() else path.parent) / "out"
     if check:
         code = _checked(folder, trees, terminal)
     else:
-        told = [_told(target, mesh, locator(one.documents, folder_of(path)), terminal, quiet=quiet) for target in chosen]
+        told = [
+            _given_up(target, mesh, locate, terminal, colour=terminal.coloured())
+            + checklist(target.summary(mesh), quiet=quiet, width=terminal.width)
+            for target in chosen
+        ]
         code = _written(folder, trees, told, terminal)
     if not asked:
         _name_others(folder, trees, terminal)
@@ -95,7 +103,7 @@ def _made(target: "Target", mesh: "Mesh", terminal: Terminal) -> tuple["File", .
     return tuple(sorted(target.emit(mesh), key=lambda file: file.path.as_posix()))
 
 
-def _to_stdout(trees: Mapping[str, Sequence["File"]], terminal: Terminal) -> int:
+def _to_stdout(trees: Mapping[str, Sequence["File"]], told: Sequence[str], terminal: Terminal) -> int:
     from meshc.output import stream  # noqa: PLC0415 - help must not wait for it
 
     text, left_out = stream(trees)
@@ -105,6 +113,8 @@ def _to_stdout(trees: Mapping[str, Sequence["File"]], terminal: Terminal) -> int
     sys.stdout.flush()
     sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
+    for lines in filter(None, told):
+        terminal.say(lines.rstrip("\n"))
     if left_out:
         terminal.say(f"left out, since they are no Kubernetes objects: {', '.join(left_out)}")
     return 0
@@ -129,9 +139,9 @@ def _checked(folder: Path, trees: Mapping[str, Sequence["File"]], terminal: Term
     return 0
 
 
-def _told(target: "Target", mesh: "Mesh", locate: "Locate", terminal: Terminal, *, quiet: bool) -> str:
-    """What a person is told of a target's files, whatever is written: asked for first, so that a target that fails writes nothing."""
-    from meshc.report.changes import checklist, given_up  # noqa: PLC0415 - help must not wait for it
+def _given_up(target: "Target", mesh: "Mesh", locate: "Locate", terminal: Terminal, *, colour: bool) -> str:
+    """What every build says of a target's files: approximations that the mesh accepts, and what goes through the engine's back door."""
+    from meshc.report.changes import given_up  # noqa: PLC0415 - help must not wait for it
     from meshc.target import OpensBackDoors  # noqa: PLC0415 - as above
 
     accepted = [(name, target.acceptable.get(name, "")) for one in mesh.targets if one.name == target.name for name in one.accept]
@@ -140,8 +150,7 @@ def _told(target: "Target", mesh: "Mesh", locate: "Locate", terminal: Terminal, 
         for door in target.back_doors(mesh):
             place = locate(door.origin)
             doors.append((door.made, door.why, f"{place.file}:{place.span.line}"))
-    always = given_up(sorted(accepted), doors, colour=terminal.coloured(), width=terminal.width)
-    return always + checklist(target.summary(mesh), quiet=quiet, width=terminal.width)
+    return given_up(sorted(accepted), doors, colour=colour, width=terminal.width)
 
 
 def _written(folder: Path, trees: Mapping[str, Sequence["File"]], told: Sequence[str], terminal: Terminal) -> int:

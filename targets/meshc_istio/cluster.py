@@ -36,6 +36,7 @@ _WHY: Final[Mapping[str, str]] = {
     "defaultConfig.proxyMetadata": "names that the mesh alone knows do not resolve",
     "extensionProviders": "nothing is logged or traced there",
 }
+_MAX_DIGITS: Final = 1000
 _SHOWN: Final = 80  # characters of what a setting is instead
 
 
@@ -81,18 +82,26 @@ def _documents(text: str, inner: str = "") -> list[Any]:
         except (ValueError, RecursionError):
             pass
     try:
-        return list(yaml.load_all(text, Loader=_LOADER))
+        return list(yaml.load_all(text, Loader=_Loader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
         problem = " ".join((error.problem or "something that no YAML reader takes").split())
         where = f" (its line {line})" if inner and line else ""
         raise SettingsError(f"{inner}not valid YAML: {problem}{where}", 0 if inner else line) from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # PyYAML's constructors fail in any way on dates, numbers and tags that only look like some
         raise SettingsError(f"{inner}not valid YAML, or nested too deeply") from error
 
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # whichever PyYAML was built with
+    """YAML as Istio reads it (1.1), with numbers that can be written again."""
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> object:
+        """A number; one that is longer than any that Python prints stays text."""
+        return node.value if len(node.value) > _MAX_DIGITS else super().construct_yaml_int(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
 
 
 def _objects(document: Any) -> Iterator[Any]:  # noqa: ANN401 - YAML data
@@ -223,7 +232,7 @@ def _rest(wanted: Mapping[str, Any], there: Mapping[str, Any], path: _Path, name
         if here in names:
             rest[key] = value
         elif _is_named(value) and any(f"{here}[{one['name']}]" in names for one in value):
-            ours = {one["name"] for one in value}
+            ours = [one["name"] for one in value]
             rest[key] = [*(one for one in found if not (isinstance(one, dict) and _field(one, "name") in ours)), *value]
         elif isinstance(value, dict) and isinstance(found, dict) and (below := _rest(value, found, (*path, key), names)):
             rest[key] = below
