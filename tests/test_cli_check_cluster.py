@@ -181,6 +181,15 @@ def test_other_spellings_are_the_same(mesh: Path, before: str, after: str) -> No
     assert 0 == run("check-cluster", mesh, "--istio-config", "-", stdin=config_map(THERE.replace(before, after))).code
 
 
+def test_a_long_setting_is_cut_in_its_line_alone(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider with a field for each part of a log line stays one line; what is to be pasted has all of it."""
+    provider = {"name": "log", "envoyFileAccessLog": {"path": "/dev/stdout", "labels": {f"label{n}": "%X%" for n in range(40)}}}
+    monkeypatch.setattr("meshc_istio.cluster.values", lambda _: {"meshConfig": {"extensionProviders": [provider]}})
+    out = run("check-cluster", mesh, "--istio-config", "-", stdin=config_map("{}")).out
+    assert max(map(len, out.splitlines())) < 260
+    assert provider in remedy(out)["meshConfig"]["extensionProviders"]
+
+
 def test_a_truth_value_is_no_number(mesh: Path) -> None:
     """`1` is not `true`."""
     assert 1 == run("check-cluster", mesh, "--istio-config", "-", stdin=THERE.replace("normalizePath: true", "normalizePath: 1")).code

@@ -37,6 +37,7 @@ _WHY: Final[Mapping[str, str]] = {
     "extensionProviders": "nothing is logged or traced there",
 }
 _MAX_DIGITS: Final = 1000
+_WANTED: Final = 200  # characters of a wanted setting on one line; the remedy has it whole
 _SHOWN: Final = 80  # characters of what a setting is instead
 
 
@@ -183,7 +184,7 @@ def _equal(wanted: object, found: object) -> bool:
 def _setting(path: _Path, wanted: Any, found: object | None) -> Setting:  # noqa: ANN401 - YAML data
     name = ".".join(path)
     why = next((why for prefix, why in _WHY.items() if name.startswith(prefix)), "the build relies on it")
-    return Setting(name, _flow(wanted), None if found is None else _short(found), why)
+    return Setting(name, _short(wanted, _WANTED), None if found is None else _short(found), why)
 
 
 def _names(wanted: Mapping[str, Any], path: _Path = ()) -> Iterator[str]:
@@ -246,6 +247,6 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - YAML data
     )
 
 
-def _short(value: Any) -> str:  # noqa: ANN401 - YAML data
+def _short(value: Any, longest: int = _SHOWN) -> str:  # noqa: ANN401 - YAML data
     text = _flow(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."
