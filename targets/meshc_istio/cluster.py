@@ -46,6 +46,8 @@ def check_settings(mesh: Mesh, text: bytes) -> Settings:
     whole = values(mesh)
     wanted = {"trustDomain": mesh.trust_domain, **whole.get("meshConfig", {})}  # values may leave out what is Istio's default
     there = mesh_config(text)
+    if "pathNormalization" not in wanted and _normalization(there) == "NONE":
+        wanted["pathNormalization"] = {"normalization": "BASE"}  # Istio's default, and all others but this one remove dot segments
     lacking = tuple(_lacking(wanted, there, ()))
     unseen = tuple(
         f"{'.'.join(path)}: {_flow(value)}"
@@ -53,6 +55,11 @@ def check_settings(mesh: Mesh, text: bytes) -> Settings:
         if path[0] != "meshConfig" and _DEFAULTS.get(path) != value
     )
     return Settings(tuple(_names(wanted)), lacking, _remedy(wanted, there, lacking), unseen)
+
+
+def _normalization(there: Mapping[str, Any]) -> object:
+    found = _field(there, "pathNormalization")
+    return _field(found, "normalization") if isinstance(found, dict) else None
 
 
 # --- reading --------------------------------------------------------------------------------------------------------------------
