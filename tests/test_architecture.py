@@ -31,7 +31,8 @@ CORE = {
     "resolve": "codes diagnostics model overlay paths regex shorthand source space spec",
     # What is known about a mesh.
     "space": "diagnostics model paths regex",
-    "access": "diagnostics model paths regex",
+    "rewriting": "paths regex",
+    "access": "diagnostics model paths regex rewriting",
     "routing": "diagnostics model paths regex space",
     "semantics": "access diagnostics model paths regex routing space",
     "graph": "diagnostics model",

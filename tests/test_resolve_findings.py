@@ -66,6 +66,9 @@ CASES = {
     "several ports in a deny are all": services("users: {ports: {http: 80, grpc: 90}}") + policy("deny: [{from: [mtls]}]"),
     "the called port is missing there": services("users: {ports: {http: 80, http2: 90}}", "other: {ports: {http: 80, grpc: 90}}")
     + rule("{to: other}  # MC102"),
+    # further names
+    "further names of what lies outside": services("api: {hosts: [api.example], ports: {http: 80}}")
+    + "routes:\n  r:\n    services: [api]\n    hosts: [api.internal]  # MC011\n    rules: [{to: api}]\n",
     # weights
     "weights add up to nothing": services(USERS) + rule("{to: [{service: users, weight: 0}]}  # MC012"),
     "a weight is missing": services(USERS, FRONTEND) + rule("{to: [{service: users, weight: 1}, frontend]}  # MC013"),

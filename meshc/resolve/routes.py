@@ -56,6 +56,8 @@ class Routes:
             place.at("listeners").error("MC011", "'listeners' has no meaning here: an east-west route has no gateway")
         if shape.services and shape.hosts and len(services) > 1:
             place.at("hosts").error("MC012", "`hosts` of a route for several services, expected one service that answers to them")
+        if shape.hosts:
+            self._no_further_names(services, place)
         if shape.gateways and _is_blind(shape, gateways):
             _only_bytes(shape, place.at("rules"))
         hosts = tuple(sorted({host.lower() for host in shape.hosts}))
@@ -87,6 +89,14 @@ class Routes:
             if name in self.services:
                 found.add(name)
         return tuple(sorted(name for name in found if name is not None))
+
+    def _no_further_names(self, services: tuple[Name, ...], place: Place) -> None:
+        """What lies outside answers to its own hosts alone: callers' proxies know it by those."""
+        outside = next((name for name in services if self.services[name].external), None)
+        if outside is not None:
+            message = f"'hosts' has no meaning here: service {outside} lies outside the mesh, where it answers to its own hosts only"
+            help_ = "add the name to the service's own `hosts`, if it answers to it"
+            place.at("hosts").error("MC011", message, help_, (self.services[outside].origin, "the service"))
 
     def _hosts(self, shape: RouteShape, place: Place, gateways: Mapping[Name, Gateway]) -> None:
         """Each host must be some listener's, at every gateway, or the route would silently serve nobody there."""
