@@ -126,11 +126,30 @@ CASES = {
     + policy("deny: [{from: [frontend]}]  # MC117"),
     "identity deny, one lax port": services(FRONTEND, "users: {ports: {http: 80, grpc: {port: 90, mtls: disable}}}")
     + policy("deny: [{from: [{namespace: shop}]}]  # MC117"),
+    "deny of every certificate without strict mTLS": services("users: {ports: {http: 80}, mtls: permissive}")
+    + policy("deny: [{from: [mtls]}]  # MC117"),
+    "require by certificate without strict mTLS": services("users: {ports: {http: 80}, mtls: permissive}")
+    + CUSTOMERS
+    + policy("require: [{from: [mtls], jwt: customers}]  # MC117"),
+    "require by identity without mTLS": services("users: {ports: {http: {port: 80, mtls: disable}}}", FRONTEND)
+    + CUSTOMERS
+    + policy("require: [{from: [frontend, plaintext], jwt: customers}]  # MC117"),
+    "require by identity where HTTP is strict": services("users: {ports: {http: 80, tcp: {port: 90, mtls: permissive}}}", FRONTEND)
+    + CUSTOMERS
+    + policy("require: [{from: [frontend], jwt: customers}]"),
+    "require of all without strict mTLS": services("users: {ports: {http: 80}, mtls: permissive}")
+    + CUSTOMERS
+    + policy("require: [{paths: /a, jwt: customers}, {from: [plaintext], jwt: customers}]"),
     "identity deny, on the strict port": services(FRONTEND, "users: {ports: {http: 80, grpc: {port: 90, mtls: disable}}}")
     + policy("deny: [{from: [frontend], ports: [http]}]"),
     "deny of an unlisted namespace": services(USERS) + policy("deny: [{from: [{namespace: sandbox}]}]"),
     # policies and routes
     "ports at a gateway": PUBLIC + policy("deny: [{ports: [http]}]  # MC011", selects="gateways: [public]"),
+    "backoff that shrinks": services(USERS)
+    + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 1s, max: 10ms}}}  # MC012"),
+    "backoff of nothing": services(USERS)
+    + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 0s}}}  # MC012"),
+    "backoff that says one end": services(USERS) + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 1s}}}"),
     "neither services nor gateways": services(USERS) + "policies:\n  p: {allow: [{from: [mtls]}]}  # MC013\n",
     "two actions": services(USERS) + rule("{to: users, respond: {status: 200}}  # MC012"),
     "no action": services(USERS) + rule("{name: nothing}  # MC013"),

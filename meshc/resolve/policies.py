@@ -79,26 +79,26 @@ class Policies:
                     "an entry of `require` without `jwt`, expected the token that is required",
                     "the other keys only select requests",
                 )
-            if use is Use.DENY:
-                _certain(pattern, at, asked)
+            if use is not Use.ALLOW:
+                _certain(pattern, at, use, asked)
             found.append(pattern)
         return tuple(found)
 
 
-def _certain(pattern: Pattern, place: Place, asked: Asked) -> None:
-    """A deny by identity must not be escaped by leaving the certificate out (L10)."""
+def _certain(pattern: Pattern, place: Place, use: Use, asked: Asked) -> None:
+    """A deny or require by identity must not be escaped by leaving the certificate out (L10)."""
     lax = [(service, port) for service, port in asked.concerned(pattern.ports) if port.mtls is not Mtls.STRICT]
     if pattern.has_http_keys:
         lax = [(service, port) for service, port in lax if port.protocol.is_http]
     if not lax:
         return
     service, port = lax[0]
+    word = "deny" if use is Use.DENY else "require"
     for source in pattern.sources or ():
         if source.kind in IDENTITIES:
-            message = (
-                f"a deny by identity, but port {port.name!r} of {service.name} has mTLS {port.mtls}: a plaintext caller would escape it"
-            )
-            place.at("from").error("MC117", message, "make mTLS strict there, name the `ports` that are, or deny `plaintext` and more")
+            message = f"a {word} by identity, but port {port.name!r} of {service.name} has mTLS {port.mtls}: a plaintext caller escapes it"
+            instead = "allow by identity instead" if use is Use.DENY else "require it of everyone"
+            place.at("from").error("MC117", message, f"make mTLS strict there, name the `ports` that are, or {instead}")
             return
 
 
