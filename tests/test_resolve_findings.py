@@ -150,6 +150,8 @@ CASES = {
     "backoff of nothing": services(USERS)
     + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 0s}}}  # MC012"),
     "backoff that says one end": services(USERS) + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 1s}}}"),
+    "an allow of nobody is something": services(USERS) + policy("allow: []"),
+    "a deny of nothing is nothing": services(USERS) + "policies:\n  p: {services: [users], deny: []}  # MC013\n",
     "neither services nor gateways": services(USERS) + "policies:\n  p: {allow: [{from: [mtls]}]}  # MC013\n",
     "two actions": services(USERS) + rule("{to: users, respond: {status: 200}}  # MC012"),
     "no action": services(USERS) + rule("{name: nothing}  # MC013"),

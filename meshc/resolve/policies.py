@@ -29,14 +29,14 @@ class Policies:
         if bool(shape.services) == bool(shape.gateways):
             code, what = ("MC012", "both `services` and `gateways`") if shape.services else ("MC013", "neither `services` nor `gateways`")
             place.error(code, f"a policy with {what}, expected entries in exactly one of them")
-        if not (shape.allow or shape.require or shape.deny):
+        if shape.allow is None and not (shape.require or shape.deny):
             place.error("MC013", "a policy that says nothing, expected allow, require or deny")
         asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services, gateways=bool(shape.gateways))
         return Policy(
             name=name,
             services=services,
             gateways=gateways,
-            allow=self._entries(shape.allow, place.at("allow"), Use.ALLOW, asked),
+            allow=None if shape.allow is None else self._entries(shape.allow, place.at("allow"), Use.ALLOW, asked),
             require=self._entries(shape.require, place.at("require"), Use.REQUIRE, asked),
             deny=self._entries(shape.deny, place.at("deny"), Use.DENY, asked),
             origin=place.origin,
