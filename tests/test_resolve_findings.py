@@ -69,6 +69,40 @@ CASES = {
     # further names
     "further names of what lies outside": services("api: {hosts: [api.example], ports: {http: 80}}")
     + "routes:\n  r:\n    services: [api]\n    hosts: [api.internal]  # MC011\n    rules: [{to: api}]\n",
+    # fields that proxies write
+    **{
+        f"condition on {field} {where}": text
+        for field in ("x-forwarded-client-cert", "X-Forwarded-For", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "x-envoy-a")
+        for where, text in {
+            "at a gateway": services(USERS) + north(f"{{match: {{headers: {{{field}: a}}}}, to: users}}  # MC121"),
+            "in a match": services(USERS) + rule(f"{{match: {{headers: {{{field}: a}}}}, to: users}}  # MC121"),
+            "in a call": services(
+                f"frontend: {{ports: {{http: 80}}, calls: [{{service: users, headers: {{{field}: a}}}}]}}  # MC121", USERS
+            ),
+            "in an allow": services(USERS) + policy(f"allow: [{{headers: {{{field}: {{present: true}}}}}}]  # MC121"),
+            "in a deny": services(USERS) + policy(f"deny: [{{headers: {{{field}: {{absent: true}}}}}}]  # MC121"),
+            "in a require": services(USERS) + CUSTOMERS + policy(f"require: [{{headers: {{{field}: a}}, jwt: customers}}]  # MC121"),
+            "of a gateway's policy": PUBLIC + policy(f"deny: [{{headers: {{{field}: a}}}}]  # MC121", selects="gateways: [public]"),
+            "as the key of a limit": services(
+                f"users: {{ports: {{http: 80}}, rateLimits: [{{limit: 1/s, per: {{header: {field}}}}}]}}  # MC121"
+            ),
+            "as the key of a gateway's limit": "gateways:\n  g: {listeners: {http: 80}, "
+            f"rateLimits: [{{limit: 1/s, per: {{header: {field}}}}}]}}  # MC121\n",
+        }.items()
+    },
+    **{
+        f"{field} of a proxy that is believed": services(USERS)
+        + f"gateways:\n  public: {{trustedHops: 1, listeners: {{http: 80}}, rateLimits: [{{limit: 1/s, per: {{header: {field}}}}}]}}\n"
+        + f"routes:\n  r: {{gateways: public, hosts: x.example, rules: [{{match: {{headers: {{{field}: a}}}}, to: users}}]}}\n"
+        + policy(f"deny: [{{headers: {{{field}: a}}}}]", selects="gateways: [public]")
+        for field in ("x-forwarded-proto", "X-Forwarded-Host")
+    },
+    "x-forwarded-for is never believed": services(USERS)
+    + "gateways: {public: {trustedHops: 1, listeners: {http: 80}}}\n"
+    + policy("deny: [{headers: {x-forwarded-for: a}}]  # MC121", selects="gateways: [public]"),
+    "one gateway of two believes": services(USERS)
+    + "gateways: {a: {trustedHops: 1, listeners: {http: 80}}, b: {workload: {selector: {x: y}, identity: b}, listeners: {http: 80}}}\n"
+    + rule("{match: {headers: {x-forwarded-proto: a}}, to: users}  # MC121", kind="gateways: [a, b]\n    hosts: [x.example]"),
     # weights
     "weights add up to nothing": services(USERS) + rule("{to: [{service: users, weight: 0}]}  # MC012"),
     "a weight is missing": services(USERS, FRONTEND) + rule("{to: [{service: users, weight: 1}, frontend]}  # MC013"),

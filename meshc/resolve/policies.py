@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from meshc.model import JwtProvider, Mtls, Name, Pattern, Policy, Service
+from meshc.model import Gateway, JwtProvider, Mtls, Name, Pattern, Policy, Service
 from meshc.resolve.files import read_jwks
+from meshc.resolve.gateways import believed
 from meshc.resolve.names import Names, Place, ReadFile
 from meshc.resolve.patterns import Asked, Patterns, Use
 from meshc.resolve.sources import IDENTITIES
@@ -20,6 +21,7 @@ class Policies:
 
     names: Names
     services: Mapping[Name, Service]
+    gateways: Mapping[Name, Gateway]
     patterns: Patterns
 
     def policy(self, name: Name, shape: PolicyShape, place: Place) -> Policy:
@@ -31,7 +33,12 @@ class Policies:
             place.error(code, f"a policy with {what}, expected entries in exactly one of them")
         if shape.allow is None and not (shape.require or shape.deny):
             place.error("MC013", "a policy that says nothing, expected allow, require or deny")
-        asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services, gateways=bool(shape.gateways))
+        asked = Asked(
+            tuple(self.services[one] for one in services),
+            named="all" not in shape.services,
+            gateways=bool(shape.gateways),
+            believed=believed(self.gateways[one] for one in gateways if one in self.gateways),
+        )
         return Policy(
             name=name,
             services=services,
