@@ -95,8 +95,8 @@ def identities_of(mesh: Mesh, source: Source) -> tuple[str, ...]:
 def checks(mesh: Mesh, service: Service) -> Checks:
     """The check point at a service with a proxy."""
     policies = mesh.policies_by_service.get(service.name, ())
-    allow = [grant for policy in policies for entry in policy.allow for grant in _expanded(mesh, service, policy, entry, "allow")]
-    selected = any(policy.allow for policy in policies)
+    allow = [grant for policy in policies for entry in policy.allow or () for grant in _expanded(mesh, service, policy, entry, "allow")]
+    selected = any(policy.allow is not None for policy in policies)
     if service.access is Access.DECLARED:
         allow.extend(_declared(mesh, service))
     return _checks(
@@ -117,10 +117,10 @@ def gateway_checks(mesh: Mesh, gateway: Gateway) -> Checks:
         return [
             Grant(entry, entry.origin, f"{which} of policy {policy.name}")
             for policy in policies
-            for entry in {"deny": policy.deny, "require": policy.require, "allow": policy.allow}[which]
+            for entry in {"deny": policy.deny, "require": policy.require, "allow": policy.allow or ()}[which]
         ]
 
-    is_open = not any(policy.allow for policy in policies)
+    is_open = all(policy.allow is None for policy in policies)
     return _checks(deny=grants("deny"), require=grants("require"), allow=grants("allow"), policies=policies, is_open=is_open, base=None)
 
 
@@ -129,7 +129,8 @@ def _checks(
 ) -> Checks:
     # An entry that matches nothing decides nothing; what `is_open` says of it has been said.
     deny, require, allow = ([grant for grant in grants if not grant.pattern.matches_nothing] for grants in (deny, require, allow))
-    named = {entry.jwt.provider for policy in policies for entry in (*policy.deny, *policy.require, *policy.allow) if entry.jwt is not None}
+    entries = (entry for policy in policies for entry in (*policy.deny, *policy.require, *(policy.allow or ())))
+    named = {entry.jwt.provider for entry in entries if entry.jwt is not None}
     return Checks(tuple(deny), tuple(require), tuple(allow), tuple(sorted(named)), is_open, base)
 
 

@@ -200,6 +200,19 @@ def test_base_allow_is_open_until_an_allow_selects() -> None:
     assert ["ops - - -"] == _allowed(_checks(mesh_of(allows), "api"))
 
 
+def test_empty_allow_selects_and_lets_nobody_in() -> None:
+    """L9: `allow: []` closes a base that is open and adds nothing to what is declared; a gateway with it lets nobody in."""
+    opened = CAST.replace("api: {", "api: {access: allow, ") + "policies: {p: {services: api, allow: []}}"
+    declared = CAST + "  web: {ports: {http: 80}, calls: [api]}\npolicies: {p: {services: api, allow: []}}"
+    gateway = mesh_of(CAST + "gateways: {edge: {listeners: {http: {port: 80}}}}\npolicies: {p: {gateways: edge, allow: []}}")
+    assert (False, []) == (_checks(mesh_of(opened), "api").open, _allowed(_checks(mesh_of(opened), "api")))
+    assert ["shop/web - - -"] == _allowed(_checks(mesh_of(declared), "api"))
+    assert (False, ()) == (
+        access.gateway_checks(gateway, gateway.gateways[0]).open,
+        access.gateway_checks(gateway, gateway.gateways[0]).allow,
+    )
+
+
 def test_entries_concern_ports_the_service_has() -> None:
     """An entry without `ports` covers all; one with HTTP keys concerns HTTP ports only."""
     mesh = mesh_of(

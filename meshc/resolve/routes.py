@@ -20,6 +20,7 @@ from meshc.model import (
 )
 from meshc.resolve import actions
 from meshc.resolve.destinations import Destinations
+from meshc.resolve.gateways import believed
 from meshc.resolve.names import Names, Place, did_you_mean, one_of
 from meshc.resolve.patterns import Asked, Patterns, Use
 from meshc.resolve.values import rate_limits, refuse
@@ -61,7 +62,7 @@ class Routes:
         if shape.gateways and _is_blind(shape, gateways):
             _only_bytes(shape, place.at("rules"))
         hosts = tuple(sorted({host.lower() for host in shape.hosts}))
-        asked = Asked(tuple(self.services[one] for one in services))
+        asked = Asked(tuple(self.services[one] for one in services), believed=believed(gateways.values()))
         return Route(
             name=name,
             gateways=tuple(sorted(gateways)),
@@ -148,7 +149,7 @@ class Routes:
         response = actions.header_changes(shape.headers.response, place.at("headers", "response"))
         fault = actions.fault(shape.fault, place.at("fault"))
         cors = actions.cors(shape.cors, place.at("cors"), self.patterns.methods)
-        limits = rate_limits(shape.rateLimits, place.at("rateLimits"))
+        limits = rate_limits(shape.rateLimits, place.at("rateLimits"), believed=asked.believed)
         if action is None:
             return None
         body = None if shape.maxRequestBody is None else size_bytes(shape.maxRequestBody)

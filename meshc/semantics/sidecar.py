@@ -59,9 +59,9 @@ def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
             return Caller(None, None, None)
         case Identity(spiffe):
             # A namespace is the mesh's own only in its own trust domain (L10).
-            own, _, rest = spiffe.removeprefix(f"spiffe://{mesh.trust_domain}/ns/").partition("/")
+            namespace, _, rest = spiffe.removeprefix(f"spiffe://{mesh.trust_domain}/ns/").partition("/")
             inside = spiffe.startswith(f"spiffe://{mesh.trust_domain}/ns/") and rest.startswith("sa/")
-            return Caller(None, own if inside else None, spiffe)
+            return Caller(None, namespace if inside else None, spiffe)
         case Workload(name, version):
             service = find_service(mesh, name)
             if service.external:

@@ -96,8 +96,8 @@ def patterns(draw: st.DrawFn) -> Pattern:
 
 
 policies = st.builds(
-    lambda allow, deny, number: Policy(name(f"z{number}"), (name("api"),), (), tuple(allow), (), tuple(deny), HERE),
-    st.lists(patterns(), max_size=2),
+    lambda allow, deny, number: Policy(name(f"z{number}"), (name("api"),), (), allow, (), tuple(deny), HERE),
+    st.none() | st.lists(patterns(), max_size=2).map(tuple),
     st.lists(patterns(), max_size=2),
     st.integers(0, 1000),
 )
@@ -136,7 +136,7 @@ def test_no_encoding_changes_a_decision(request: Request, data: st.DataObject) -
 @given(requests, st.lists(policies, max_size=3))
 def test_deny_beats_allow(request: Request, more: list[Policy]) -> None:
     """L9: what a mesh denies by a `deny` stays denied whatever allows are added, in whatever order."""
-    denying = Policy(name("a"), (name("api"),), (), (), (), (Pattern(HERE),), HERE)
+    denying = Policy(name("a"), (name("api"),), (), None, (), (Pattern(HERE),), HERE)
     for added in ((denying, *more), (*more, denying)):
         decision = decide(with_policies(MESH, *added), request)
         assert not any(one.service == name("api") and one.verdict.outcome is Outcome.ROUTED for one in decision.destinations)
@@ -155,7 +155,7 @@ def test_an_allow_never_denies(request: Request, entry: Pattern, more: list[Poli
 def test_a_deny_never_allows(request: Request, entry: Pattern, more: list[Policy]) -> None:
     """L9: adding a deny lets nothing in that was out."""
     before = with_policies(MESH, *more)
-    after = with_policies(before, Policy(name("zz"), (name("api"),), (), (), (), (entry,), HERE))
+    after = with_policies(before, Policy(name("zz"), (name("api"),), (), None, (), (entry,), HERE))
     if decide(before, request).outcome is not Outcome.ROUTED:
         assert decide(after, request).outcome is not Outcome.ROUTED
 
@@ -168,7 +168,7 @@ def test_order_means_nothing(request: Request, more: list[Policy], data: st.Data
     def shuffled(policy: Policy) -> Policy:
         return replace(
             policy,
-            allow=tuple(data.draw(st.permutations(policy.allow))),
+            allow=policy.allow and tuple(data.draw(st.permutations(policy.allow))),
             deny=tuple(data.draw(st.permutations(policy.deny))),
         )
 
