@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from meshc.model import Mesh, Name
 from meshc.semantics import Decision, Outcome, Outside, Request, Workload, decide
 from meshc_istio.objects import Object
-from tests.istio.proxy_reading import Asked, Done, at_gateway, inside, objects_of
+from tests.istio.proxy_reading import Asked, Done, at_gateway, inside
+from tests.istio.written import written
 from tests.meshes import mesh_of
 
 MESH = """
@@ -126,7 +127,7 @@ def mesh() -> Mesh:
 @pytest.fixture(scope="module")
 def objects(mesh: Mesh) -> list[Object]:
     """What is written for it."""
-    return objects_of(mesh)
+    return written(mesh)
 
 
 def expected_of(mesh: Mesh, decision: Decision) -> Done:
@@ -176,7 +177,7 @@ def agree_inside(mesh: Mesh, objects: list[Object], caller: Name, asked: Asked) 
 def agree_at_gateway(mesh: Mesh, objects: list[Object], listener: str, asked: Asked) -> None:
     client = Outside(Name("shop", "pub"), listener=listener)
     decision = decide(mesh, Request(client, asked.method, target_of(asked), (asked.host,), asked.headers))
-    done = at_gateway(objects, f"istio-ingress/shop-pub-{listener}", asked, "http")
+    done = at_gateway(objects, f"istio-ingress/shop-shop-pub-{listener}", asked, "http")
     assert expected_of(mesh, decision) == plain(done), asked
 
 
@@ -226,7 +227,7 @@ def test_a_second_port_is_told_apart(mesh: Mesh, objects: list[Object], caller: 
 def test_open_egress_guards_listed_services_as_decide_says(host: str) -> None:
     """Whatever else may leave the mesh, a listed service is reached by those alone that declare it."""
     mesh = mesh_of(MESH.replace("access: allow}", "access: allow, egress: allow}"))
-    objects = objects_of(mesh)
+    objects = written(mesh)
     for caller, path, method in product(("a", "other", "unknown"), ("/", "/v1/x", "/v2"), METHODS):
         agree_inside(mesh, objects, Name("shop", caller), Asked(host, 80, method, path))
 
@@ -251,4 +252,4 @@ def test_any_request_inside_is_decided_alike(caller: str, asked: Asked) -> None:
 
 
 WHOLE = mesh_of(MESH)
-WRITTEN = objects_of(WHOLE)
+WRITTEN = written(WHOLE)
