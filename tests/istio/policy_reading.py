@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from meshc_istio.objects import Object
 
-_PCHAR: Final = "A-Za-z0-9._~%!$&'()*+,;=:@-"  # what a template's wildcard takes: no bracket (measured)
+_PCHAR: Final = r"A-Za-z0-9._~%!$&'()*+,;=:@\-"  # what a template's wildcard takes: no bracket (measured)
 _KEY: Final = re.compile(r"([a-z.]+)((?:\[[^]]*])*)")
 _BITS: Final = "experimental.envoy.filters.http.rbac"
 _HTTP_KEYS: Final = frozenset({"hosts", "notHosts", "methods", "notMethods", "paths", "notPaths"})
