@@ -65,8 +65,8 @@ def _providers(point: CheckPoint, complain: Complain) -> None:
     for provider in point.providers:
         if provider.issuer in seen:
             complain(
-                f"providers `{seen[provider.issuer]}` and `{provider.name.name}` have one issuer, by which Istio tells tokens apart; expected"
-                " one provider with the audiences of both, and `claims: {aud: [...]}` where only one of them is meant",
+                f"providers `{seen[provider.issuer]}` and `{provider.name.name}` have one issuer, by which Istio tells tokens apart;"
+                " expected one provider with the audiences of both, and `claims: {aud: [...]}` where only one of them is meant",
                 provider.origin,
             )
         if provider.issuer.startswith("*") or provider.issuer.endswith("*"):

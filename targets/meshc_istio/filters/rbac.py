@@ -74,7 +74,7 @@ def header(name: str, string_match: Tree) -> Tree:
 
 
 class Fields:
-    """Conditions on headers and query fields. In a deny `not` holds if one line fails it or none is there, elsewhere if none satisfies it."""
+    """Conditions on headers and query fields. In a deny `not` holds if a line fails it or none is there, else if none satisfies it."""
 
     __slots__ = ("_closed", "_complain")
 
