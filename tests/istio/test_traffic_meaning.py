@@ -232,6 +232,41 @@ def test_open_egress_guards_listed_services_as_decide_says(host: str) -> None:
         agree_inside(mesh, objects, Name("shop", caller), Asked(host, 80, method, path))
 
 
+HTTPS = """
+namespace: shop
+mesh: {name: shop, access: allow}
+services: {web: {ports: {http: 80}}}
+gateways:
+  public:
+    listeners:
+      http: {port: 80, redirectToHttps: true}
+      https: {port: 443, targetPort: 8443, hosts: [shop.example.com], tls: {certificate: shop}}
+      more: {port: 9443, hosts: ["*.example.org", shop.example.com], tls: {certificate: shop}}
+certificates: {shop: {from: {secret: shop}, hosts: [shop.example.com, "*.example.org"]}}
+routes:
+  acme: {gateways: [public], listeners: [http], hosts: [shop.example.com], rules: [{match: {paths: "/acme/*", methods: [GET]}, to: web}]}
+  all: {gateways: [public], listeners: [https], hosts: [shop.example.com], rules: [{to: web}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "location"),
+    [
+        (Asked("shop.example.com", 80, "GET", "/a", "q=1"), 301, "https://shop.example.com/a?q=1"),
+        (Asked("x.y.example.org", 80), 301, "https://x.y.example.org:9443/"),
+        (Asked("example.org", 80), 404, None),
+        (Asked("nobody.example", 80), 404, None),
+        (Asked("shop.example.com", 80, "GET", "/acme/token"), None, None),
+        (Asked("shop.example.com", 80, "POST", "/acme/token"), 301, "https://shop.example.com/acme/token"),
+        (Asked("shop.example.com", 80, "GET", "/acme/a/b"), 301, "https://shop.example.com/acme/a/b"),
+    ],
+)
+def test_plain_listeners_send_to_https(asked: Asked, status: int | None, location: str | None) -> None:
+    """L5: to the port of the owning TLS listener that clients see, 443 first; hosts without one are 404; pinned rules come before."""
+    done = at_gateway(written(mesh_of(HTTPS)), "istio-ingress/shop-shop-public-http", asked, "http")
+    assert (status, location) == (done.status, done.location)
+
+
 @settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(["a", "other", "unknown"]),
