@@ -90,7 +90,7 @@ def test_the_mesh_may_be_the_folder_one_stands_in(shop: Path, monkeypatch: pytes
 
 def test_a_path_is_asked_as_it_is_written(shop: Path) -> None:
     """The spelling of a path may be the question: nothing is decoded or tidied on the way."""
-    answer = asked(shop, "--via", "public", "GET", "https://shop.example.com/api/v1//users/%37/../8?q=%41#x")
+    answer = asked(shop, "--via", "public", "GET", "https://shop.example.com/api/v1//users/%37/../8?q=%41")
     assert "/api/v1/users/8?q=%41" == answer["request"]["path"]
 
 
