@@ -119,13 +119,14 @@ def _compile(loaded: Loaded, env: str | None, reader: Callable[[Origin, str], by
     environments = tuple(loaded.overlays)
     with collector_paused():
         assembled = assemble(loaded.documents, loaded.overlays[env] if env is not None else ())
-    findings = (*loaded.findings, *assembled.findings)
+    said = {finding.origin for finding in loaded.findings}  # what the text itself is wrong about is no value that could be judged
+    findings = (*loaded.findings, *(finding for finding in assembled.findings if finding.origin not in said))
     # A file that could not be read may hold what the others name, or a policy: without it there is no mesh to speak of.
     if assembled.spec is None or loaded.findings:
         return Compiled(None, findings, documents, environments)
     with collector_paused():
         mesh, wrong = resolve(assembled.spec, assembled.origin_of, reader)
-    return Compiled(mesh, (*findings, *wrong), documents, environments)
+    return Compiled(None if assembled.findings else mesh, (*findings, *wrong), documents, environments)
 
 
 def _beside(origin: Origin, name: str) -> str:

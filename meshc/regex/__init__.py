@@ -1,7 +1,7 @@
 """The portable regular expressions: `parse`, `check`, `matcher`, and `encode` for the canonical spelling of paths."""
 
 from meshc.regex.automaton import Matcher, matcher
-from meshc.regex.encoding import encode, escape, render
+from meshc.regex.encoding import encode, encode_every, escape, render
 from meshc.regex.syntax import Alternation, Chars, Concat, Node, RegexError, Repeat, check, parse
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Repeat",
     "check",
     "encode",
+    "encode_every",
     "escape",
     "matcher",
     "parse",

@@ -1,6 +1,7 @@
 """Expressions written out again: without flags, or over the canonical spelling of paths, where a character may be several bytes."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, assert_never
 
 from meshc.regex.charset import ANY, EVERY, MAX_CODE, Ranges, complement, intersection, union
@@ -11,6 +12,7 @@ _HEX: Final = "0123456789ABCDEF"
 _RAW: Final = frozenset(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/"
 )  # the characters that stay as they are
+_RESERVED: Final = b"!$&'()*+,;=:@"
 _ESCAPED: Final = tuple(byte for byte in range(0x20, 0x7F) if byte not in _RAW and byte != ord("\\"))  # a request path has no backslash
 _BEYOND_ASCII: Final[Ranges] = intersection(EVERY, ((0x80, MAX_CODE),))
 _CONTINUATION: Final = "%[89AB][0-9A-F]"
@@ -33,6 +35,15 @@ def encode(node: Node) -> str:
     It is meant for full matches of canonical paths; of other texts it says nothing.
     """
     return _write(node, _encoded_set)
+
+
+def encode_every(node: Node, *, closed: bool) -> str:
+    """
+    An expression that takes every spelling of exactly those paths that `node` takes decoded: escapes in either case, reserved raw or not.
+
+    `closed` adds what only some readers take for such a path: a bracket, or a percent sign that begins no escape.
+    """
+    return _write(node, partial(_spelled_set, closed=closed))
 
 
 def _write(node: Node, write_set: Callable[[Ranges], str]) -> str:
@@ -142,6 +153,24 @@ def _encoded_set(ranges: Ranges) -> str:
     if not options:
         return "%%"  # takes no canonical spelling: such a character is never in a path
     return options[0] if len(options) == 1 and options[0][0] != "%" else f"(?:{'|'.join(options)})"
+
+
+def _spelled_set(ranges: Ranges, *, closed: bool) -> str:
+    options = list(_raw_options(ranges))
+    if loose := [byte for byte in b"%[]" if closed and _has(ranges, byte)]:
+        options.append(f"[{_class_of(loose)}]")
+    if escapes := [*_escaped_options(ranges), *_reserved_options(ranges), *_beyond_options(ranges)]:
+        options.append(f"(?i:{'|'.join(escapes)})")  # of an escape only the letters of its digits have a case
+    if not options:
+        return "%%"
+    return options[0] if len(options) == 1 else f"(?:{'|'.join(options)})"
+
+
+def _reserved_options(ranges: Ranges) -> Iterator[str]:
+    """The characters that may be spelled as they are, as escapes; a slash is none of them."""
+    taken = [byte for byte in _RESERVED if _has(ranges, byte)]
+    for first in sorted({byte >> 4 for byte in taken}):
+        yield f"%{_HEX[first]}" + _digits([byte & 15 for byte in taken if byte >> 4 == first])
 
 
 def _raw_options(ranges: Ranges) -> Iterator[str]:

@@ -64,7 +64,7 @@ def _ending(decision: Decision, paint: Paint) -> Iterator[str]:
     to = f" to {printable(decision.location)}" if decision.location is not None else ""
     yield f"=> {paint(answer_in_words(first) + to, style)}"
     for other in others if decision.odd is None else ():
-        yield f"   or {answer_in_words(other)}: the laws permit both"
+        yield f"   or {answer_in_words(other)}: engines may answer either way"
     if first.outcome is Outcome.ROUTED:
         total = sum(one.weight for one in decision.destinations) or 1
         for one in decision.destinations:

@@ -7,68 +7,33 @@ from typing import Final
 from meshc.diagnostics import Finding
 from meshc.features import Feature
 from meshc.model import Mesh
-from meshc.target import File
-from meshc_istio import approximations, complaints, control_plane, security, versions
+from meshc.target import BackDoor, File, Settings
+from meshc_istio import cluster, complaints, control_plane, options
+from meshc_istio.authorization_policy import authorization_policies
 from meshc_istio.certificate import certificates
+from meshc_istio.check_point import check_points
+from meshc_istio.collector import collector_entry, complain_of_collector
 from meshc_istio.complaints import Complain
 from meshc_istio.destination_rule import destination_rules
+from meshc_istio.filters.conditions import Conditions
+from meshc_istio.filters.envoy_filter import Patch, envoy_filter
+from meshc_istio.filters.limits import limited_rules
+from meshc_istio.filters.workload import patches
 from meshc_istio.gateway import gateways
 from meshc_istio.kustomization import kustomization
 from meshc_istio.objects import Object, manifest, path_of
-from meshc_istio.rule_patches import rule_patches
+from meshc_istio.peer_authentication import peer_authentications
+from meshc_istio.request_authentication import request_authentication
 from meshc_istio.service_entry import service_entries
 from meshc_istio.shared_hosts import shared_host_findings
 from meshc_istio.sidecar import sidecars
 from meshc_istio.telemetry import telemetry
+from meshc_istio.unsayable import complain_of_check_point, complain_of_mesh
 from meshc_istio.virtual_service import virtual_services
 from meshc_istio.workloads import workload_findings
 from meshc_istio.yaml import dump
 
 __all__ = ["IstioTarget", "target"]
-
-TRAFFIC_FEATURES: Final = frozenset(
-    {
-        Feature.NORTH_SOUTH_ROUTES,
-        Feature.EAST_WEST_ROUTES,
-        Feature.MATCH_REGEX_PATH,
-        Feature.MATCH_HEADERS,
-        Feature.MATCH_QUERY,
-        Feature.MATCH_SOURCE,
-        Feature.TRAFFIC_SPLIT,
-        Feature.REWRITE,
-        Feature.REDIRECT,
-        Feature.RESPOND,
-        Feature.HEADER_CHANGES,
-        Feature.MIRROR,
-        Feature.FAULT,
-        Feature.CORS,
-        Feature.RETRIES,
-        Feature.TIMEOUTS,
-        Feature.LOAD_BALANCING_HASH,
-        Feature.CIRCUIT_BREAKER,
-        Feature.OUTLIER_DETECTION,
-        Feature.ENDPOINTS,
-        Feature.LOCALITY,
-        Feature.EXTERNAL_SERVICES,
-        Feature.EXTERNAL_WILDCARD,
-        Feature.TLS_ORIGINATION,
-        Feature.EGRESS_DECLARED,
-        Feature.TLS_LISTENER,
-        Feature.TLS_PASSTHROUGH,
-        Feature.TCP_LISTENER,
-        Feature.CLIENT_CERTIFICATES,
-        Feature.CERTIFICATE_SECRET,
-        Feature.CERTIFICATE_CERT_MANAGER,
-        Feature.CERTIFICATE_FILE,
-        Feature.CERTIFICATE_MESH_CA,
-        Feature.ACCESS_LOG,
-        Feature.METRICS,
-        Feature.TRACING,
-    }
-)
-
-ACCEPTABLE: Final = {**versions.APPROXIMATIONS, **approximations.ACCEPTABLE}
-"""Every legal name of `mesh.targets.istio.accept`, and what it gives up."""
 
 
 class IstioTarget:
@@ -76,50 +41,79 @@ class IstioTarget:
 
     name = "istio"
     title = "Istio on Kubernetes"
-    supports = TRAFFIC_FEATURES | security.SECURITY_FEATURES
-    acceptable: Mapping[str, str] = ACCEPTABLE
+    supports = frozenset(Feature) - {Feature.HEALTH_CHECK}
+    acceptable: Mapping[str, str] = options.ACCEPTABLE
+    settings_from = cluster.FROM
+    settings_into = cluster.INTO
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
-        """What the mesh asks for and Istio can't do exactly."""
-        found = [
-            *versions.option_findings(mesh, ACCEPTABLE),
-            *workload_findings(mesh),
-            *shared_host_findings(mesh),
-            *security.security_findings(mesh),
-        ]
-        for _ in traffic_objects(mesh, complaints.into(found)):
+        """Return what the mesh asks for and Istio can't do exactly."""
+        found = [*options.option_findings(mesh), *workload_findings(mesh), *shared_host_findings(mesh)]
+        for _ in objects(mesh, complaints.into(found)):
             pass
         return list(dict.fromkeys(found))
 
     def emit(self, mesh: Mesh) -> Iterable[File]:
-        """The manifests, their kustomization, and the values of the control plane."""
-        objects = [*traffic_objects(mesh, complaints.ignore), *security.security_objects(mesh)]
-        files = {path_of(one): dump(manifest(one, mesh.name)) for one in objects}
-        assert len(files) == len(objects), "two objects in one file"  # noqa: S101 - names are made so that this can't be
+        """Return the manifests, their kustomization, and the values of the control plane."""
+        made = list(objects(mesh, complaints.ignore))
+        files = {path_of(one): dump(manifest(one, mesh.name)) for one in made}
+        assert len(files) == len(made), "two objects in one file"  # noqa: S101 - names are made so that this can't be
         files[PurePosixPath("kustomization.yaml")] = dump(kustomization(files))
         files[control_plane.VALUES] = dump(control_plane.values(mesh))
         return [File(path, content) for path, content in sorted(files.items())]
 
     def summary(self, mesh: Mesh) -> Iterable[str]:
-        """What the files need from outside."""
-        return [*control_plane.needs(mesh), *self._accepted(mesh)]
+        """Return what the files need from outside."""
+        return control_plane.needs(mesh)
 
-    def _accepted(self, mesh: Mesh) -> Iterator[str]:
-        for name, what in sorted(ACCEPTABLE.items()):
-            if versions.accepts(mesh, name):
-                yield f"accepted approximation {name}: {what}"
+    def back_doors(self, mesh: Mesh) -> Iterable[BackDoor]:
+        """Return the EnvoyFilters, each with every line that asks for it."""
+        found = [BackDoor(f"EnvoyFilter {name}", patch.what, patch.origin) for name, patch in _patches(mesh, complaints.ignore)]
+        return list(dict.fromkeys(found))
+
+    def check_settings(self, mesh: Mesh, text: bytes) -> Settings:
+        """Return what a cluster's MeshConfig says of the settings that the files rely on."""
+        return cluster.check_settings(mesh, text)
 
 
-def traffic_objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:
-    """The objects that say where requests go."""
+def objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:
+    """Yield every object of a mesh."""
     yield from service_entries(mesh, complain)
+    yield from collector_entry(mesh)
     yield from certificates(mesh)
     yield from destination_rules(mesh, complain)
     yield from sidecars(mesh, complain)
     yield from gateways(mesh)
     yield from virtual_services(mesh, complain)
-    yield from telemetry(mesh, complain)
-    yield from rule_patches(mesh, complain)
+    yield from telemetry(mesh)
+    yield from peer_authentications(mesh)
+    complain_of_collector(mesh, complain)
+    complain_of_mesh(mesh, complain)
+    yield from _guards(mesh, complain)
+
+
+def _guards(mesh: Mesh, complain: Complain) -> Iterator[Object]:
+    """What guards each workload: policies, tokens, and the patches that they and other lines need."""
+    limited = limited_rules(mesh)
+    for point in check_points(mesh):
+        complain_of_check_point(point, complain)
+        conditions = Conditions(point, complain)
+        yield from authorization_policies(point, conditions)
+        if point.providers:
+            yield request_authentication(point)
+        if (made := envoy_filter(point, patches(point, conditions, limited, complain))) is not None:
+            yield made
+
+
+def _patches(mesh: Mesh, complain: Complain) -> Iterator[tuple[str, Patch]]:
+    """Every patch, with the workload whose proxy it changes."""
+    limited = limited_rules(mesh)
+    for point in check_points(mesh):
+        conditions = Conditions(point, complain)
+        for _ in authorization_policies(point, conditions):
+            pass
+        for patch in patches(point, conditions, limited, complain):
+            yield f"{point.namespace}/{point.name}", patch
 
 
 target: Final = IstioTarget()

@@ -1,4 +1,4 @@
-"""A check point as AuthorizationPolicies: deny, require as what lacks the token, and allow (L9, L10)."""
+"""A check point as AuthorizationPolicies: one that denies, for deny and require, and one that allows (L9, L10)."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, assert_never
@@ -7,85 +7,143 @@ from meshc import access
 from meshc.access import Grant
 from meshc.diagnostics import Origin
 from meshc.model import JwtMatch, Mesh, Pattern, Source, SourceKind
-from meshc_istio import conditions
+from meshc_istio import wording
 from meshc_istio.check_point import CheckPoint
-from meshc_istio.conditions import Conditions
+from meshc_istio.filters.conditions import Conditions
 from meshc_istio.names import object_name
 from meshc_istio.objects import SECURITY, Object, Wave
 
 Rule = dict[str, Any]
 
-DENY_NAME: Final = "deny"
-"""It sorts before the other two: of several policies that refuse a request Envoy names the first, and what it names decides 401 or 403."""
-REQUIRE_NAME: Final = "require"
-TOKEN_DENY_NAME: Final = "token-deny"  # noqa: S105 - a policy's name
 _ISSUER: Final = "request.auth.claims[iss]"
 
 
-def authorization_policies(point: CheckPoint, bits: Conditions) -> Iterator[Object]:
-    """The policies of a check point; `bits` collects what they need from filters."""
+def authorization_policies(point: CheckPoint, conditions: Conditions) -> Iterator[Object]:
+    """Yield the policies of a check point; `conditions` collects what they need from filters."""
     checks = point.checks
-    denials = {
-        DENY_NAME: [grant for grant in checks.deny if grant.pattern.jwt is None],
-        TOKEN_DENY_NAME: [grant for grant in checks.deny if grant.pattern.jwt is not None],
-    }
-    for name, grants in denials.items():
-        rules = [rule for grant in grants for rule in _rules(point, bits, grant, _holding(point, grant.pattern.jwt))]
-        if rules:
-            yield _policy(point, name, "DENY", rules, grants[0].origin)
-    rules = [rule for grant in checks.require for lack in _lacking(point, grant.pattern.jwt) for rule in _rules(point, bits, grant, [lack])]
-    if rules:
-        yield _policy(point, REQUIRE_NAME, "DENY", rules, checks.require[0].origin)
+    refused = [*_denials(point, conditions), *_lacks(point, conditions)]
+    if refused:
+        rules = [*refused, *_other_schemes(point), *_brackets(point)]
+        yield _policy(point, "deny", "DENY", rules, (*checks.deny, *checks.require)[0].origin)
+    elif point.providers:
+        rules = list(_other_schemes(point))
+        yield _policy(point, "deny", "DENY", rules, point.origin)
     if not checks.open:
-        rules = [rule for grant in checks.allow for rule in _rules(point, bits, grant, _holding(point, grant.pattern.jwt))]
-        yield _policy(point, "allow", "ALLOW", rules, checks.base_origin or point.origin)
+        rules = [rule for grant in checks.allow for rule in _admitting(point, conditions, grant)]
+        yield _policy(point, None, "ALLOW", rules, _line_of_allow(point))
 
 
-def policy_name(point: CheckPoint, name: str) -> str:
-    """The name of one of a check point's policies."""
-    return object_name(point.name, name)
+def _line_of_allow(point: CheckPoint) -> Origin:
+    """The line that matters: a policy's, or what the service says itself; not what it takes over from the whole mesh."""
+    said = [grant.origin for grant in point.checks.allow if grant.origin.path[:1] == ("policies",)]
+    base = point.checks.base_origin
+    own = [base] if base is not None and base.path[:1] != ("mesh",) else []
+    return next(iter((*said, *own)), point.origin)
 
 
-def _policy(point: CheckPoint, name: str, action: str, rules: list[Rule], origin: Origin) -> Object:
-    """Without rules an ALLOW allows nothing, and still locks."""
-    spec: dict[str, Any] = {"selector": {"matchLabels": dict(sorted(point.selector))}, "action": action}
+def _policy(point: CheckPoint, suffix: str | None, action: str, rules: list[Rule], origin: Origin) -> Object:
+    """An ALLOW without rules lets nobody in, and is Istio's default action."""
+    spec: dict[str, Any] = {"selector": {"matchLabels": dict(sorted(point.selector))}}
+    if action != "ALLOW":
+        spec["action"] = action
     if rules:
-        spec["rules"] = list({repr(rule): rule for rule in rules}.values())
-    wave = Wave.ALLOW if action == "ALLOW" else Wave.DENY
-    return Object(SECURITY, "AuthorizationPolicy", policy_name(point, name), point.namespace, spec, origin, wave)
+        spec["rules"] = _merged(rules)
+    name = point.name if suffix is None else object_name(point.name, suffix)
+    return Object(SECURITY, "AuthorizationPolicy", name, point.namespace, spec, origin, Wave.ACCESS)
 
 
-def _rules(point: CheckPoint, bits: Conditions, grant: Grant, token: list[Rule]) -> Iterator[Rule]:
-    """The rule of an entry, or none where it matches nothing. A deny with HTTP keys alone would close TCP ports, so ports are written."""
+def _merged(rules: Iterable[Rule]) -> list[Rule]:
+    """The rules, those of callers that ask for the same as one."""
+    found: dict[str, Rule] = {}
+    for rule in rules:
+        sources = rule.get("from", [])
+        names = sources[0]["source"].get("principals") if len(sources) == 1 else None
+        rest = {key: value for key, value in rule.items() if key != "from"}
+        held = found.setdefault(repr((names is None and sources, rest)), {**({"from": sources} if sources else {}), **rest})
+        if names is not None and held.get("from") != sources:
+            together = sorted({*held["from"][0]["source"]["principals"], *names})
+            held["from"] = [{"source": {"principals": together}}]
+    return list(found.values())
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------------------
+
+
+def _denials(point: CheckPoint, conditions: Conditions) -> Iterator[Rule]:
+    for grant in point.checks.deny:
+        yield from _refusing(point, conditions, grant, _holding(point, grant.pattern.jwt))
+
+
+def _lacks(point: CheckPoint, conditions: Conditions) -> Iterator[Rule]:
+    """The requests that `require` selects and that lack the token or one of its claims."""
+    for grant in point.checks.require:
+        for lack in _lacking(point, grant.pattern.jwt):
+            yield from _refusing(point, conditions, grant, [lack])
+
+
+def _refusing(point: CheckPoint, conditions: Conditions, grant: Grant, token: list[Rule]) -> Iterator[Rule]:
     pattern = grant.pattern
-    ports = point.target_ports(pattern.ports, http=pattern.has_http_keys or bool(token) or bool(grant.also))
-    if () in (pattern.sources, pattern.hosts, pattern.methods, pattern.paths) or not ports:
+    worded = wording.split(pattern, closed=True)
+    reads = pattern.has_http_keys or bool(token) or bool(grant.also)
+    spared = point.spared_ports(pattern, http=reads)
+    if spared is None or pattern.matches_nothing:
         return
-    plain, when = bits.of(grant)
-    when = [*({"key": f"request.headers[{field.name}]", "values": _values(field.any_of)} for field in plain.headers), *when, *token]
+    operation: Rule = {"notPorts": [str(port) for port in spared]} if spared else {}
+    yield _rule(point, worded.plain, operation, [*conditions.of(grant, worded, closed=True), *token], closed=True)
+
+
+def _other_schemes(point: CheckPoint) -> Iterator[Rule]:
+    """A token is read wherever `Bearer ` stands in the field; only at its beginning does it count (L9)."""
+    if point.providers:
+        issuers = sorted({provider.issuer for provider in point.providers})
+        when = [{"key": _ISSUER, "values": issuers}, {"key": "request.headers[authorization]", "notValues": ["Bearer *"]}]
+        yield {**_only_http(point), "when": when}
+
+
+def _brackets(point: CheckPoint) -> Iterator[Rule]:
+    """Templates take no bracket, which no path may hold unescaped (RFC 3986), and which would so escape a deny."""
+    patterns = [grant.pattern for grant in (*point.checks.deny, *point.checks.require)]
+    if any(wording.needs_bracket_rule(path) for pattern in patterns for path in pattern.paths or ()):
+        templates = {"paths": ["/*"], "notPaths": [f"/{wording.ANY_SEGMENTS}"]}
+        (to,) = _only_http(point).get("to", [{"operation": {}}])
+        yield {"to": [{"operation": {**to["operation"], **templates}}]}
+
+
+def _only_http(point: CheckPoint) -> Rule:
+    """What keeps a rule that reads requests from closing connections that show none."""
+    return {"to": [{"operation": {"notPorts": list(map(str, point.other_ports))}}]} if point.other_ports else {}
+
+
+# --- what is let in -------------------------------------------------------------------------------------------------------------
+
+
+def _admitting(point: CheckPoint, conditions: Conditions, grant: Grant) -> Iterator[Rule]:
+    pattern = grant.pattern
+    ports = point.admitted_ports(pattern)
+    if ports == () or pattern.matches_nothing:
+        return
+    worded = wording.split(pattern, closed=False)
+    operation: Rule = {"ports": [str(port) for port in ports]} if ports else {}
+    when = [*conditions.of(grant, worded, closed=False), *_holding(point, pattern.jwt)]
+    yield _rule(point, worded.plain, operation, when, closed=False)
+
+
+def _rule(point: CheckPoint, plain: Pattern, operation: Rule, when: list[Rule], *, closed: bool) -> Rule:
+    if plain.hosts is not None:
+        operation["hosts"] = [text for host in plain.hosts for text in wording.host_strings(host, closed=closed)]
+    if plain.methods is not None:
+        operation["methods"] = list(plain.methods)
+    if plain.paths is not None and not any(map(wording.takes_all, plain.paths)):
+        operation["paths"] = list(dict.fromkeys(text for path in plain.paths for text in wording.path_strings(path) or ()))
+    headers = [one for field in plain.headers if (one := wording.field_condition(field, closed=closed)) is not None]
     rule: Rule = {}
     if sources := _sources(point.mesh, plain.sources):
         rule["from"] = sources
-    if operation := _operation(plain, ports):
+    if operation:
         rule["to"] = [{"operation": operation}]
-    if when:
-        rule["when"] = when
-    yield rule
-
-
-def _operation(pattern: Pattern, ports: Iterable[int]) -> Rule:
-    operation: Rule = {"ports": numbers} if (numbers := [str(port) for port in ports]) else {}
-    if pattern.hosts is not None:
-        operation["hosts"] = [spelled for host in pattern.hosts for spelled in (host, f"{host}:*")]
-    if pattern.methods is not None:
-        operation["methods"] = list(pattern.methods)
-    if pattern.paths is not None:
-        operation["paths"] = list(dict.fromkeys(text for path in pattern.paths for text in conditions.plain_path(path) or ()))
-    return operation
-
-
-def _values(any_of: Iterable[Any]) -> list[str]:
-    return [text for text in map(conditions.plain_value, any_of) if text is not None]
+    if headers or when:
+        rule["when"] = [*headers, *when]
+    return rule
 
 
 # --- who ------------------------------------------------------------------------------------------------------------------------
@@ -141,5 +199,5 @@ def _lacking(point: CheckPoint, jwt: JwtMatch | None) -> Iterator[Rule]:
             yield {"key": _claim(claim.path), "notValues": list(claim.values)}
 
 
-def _claim(path: tuple[str, ...]) -> str:
+def _claim(path: Iterable[str]) -> str:
     return "request.auth.claims" + "".join(f"[{step}]" for step in path)

@@ -1,6 +1,6 @@
 """The places where requests are checked: the workload that guards, its ports, and what it must hold (L9)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -8,8 +8,8 @@ from typing import Final
 from meshc import access
 from meshc.access import Checks
 from meshc.diagnostics import Origin
-from meshc.model import Gateway, JwtProvider, ListenerProtocol, Mesh, Mtls, Name, Port, Service
-from meshc_istio.names import object_name
+from meshc.model import Gateway, JwtProvider, ListenerProtocol, Mesh, Mtls, Name, Pattern, Port, Service
+from meshc_istio.names import gateway_workload_name, object_name
 
 INBOUND: Final = "SIDECAR_INBOUND"
 GATEWAY: Final = "GATEWAY"
@@ -18,9 +18,9 @@ GATEWAY: Final = "GATEWAY"
 @dataclass(frozen=True)
 class CheckPoint:
     """
-    A workload with a proxy. `name` begins the names of its objects; `http_ports` and `other_ports` are where it listens.
+    A workload with a proxy. `name` begins the names of its objects; `http_ports` and `other_ports` are where its pods listen.
 
-    Of a service these are target ports. Of a gateway they are the listeners' ports: its Service maps each to the same container port.
+    Of a service these are target ports, and so they are of a gateway's listeners.
     """
 
     mesh: Mesh
@@ -43,24 +43,41 @@ class CheckPoint:
         return tuple(provider for provider in self.mesh.providers if provider.name in named)
 
     def provider(self, name: Name) -> JwtProvider:
-        """The provider of that name, which resolving has made sure of."""
+        """Return the provider of that name, which resolving has made sure of."""
         return next(provider for provider in self.mesh.providers if provider.name == name)
 
-    def target_ports(self, names: tuple[str, ...] | None, *, http: bool) -> tuple[int, ...]:
-        """The port numbers that an entry concerns; with `http` only those where requests can be seen."""
-        if self.gateway is not None:
-            return self.http_ports if http else tuple(sorted({*self.http_ports, *self.other_ports}))
-        chosen = (port for port in self.ports if (names is None or port.name in names) and (port.protocol.is_http or not http))
-        return tuple(sorted({number for port in chosen for number in listens(self.service, port)}))
+    def admitted_ports(self, pattern: Pattern) -> tuple[int, ...] | None:
+        """
+        Return the ports that an `allow` opens; None where all are meant, an empty tuple where it concerns none.
 
-    @property
-    def filter_id(self) -> str:
-        """What stands in the names of filters and of their metadata."""
-        return self.name.replace(".", "_").replace("-", "_")
+        A gateway's are not named: its pods listen where its Service sends, which nobody checks, and a wrong number would lock all out.
+        """
+        if self.gateway is not None:
+            return None
+        return self._numbers(port for port in self.ports if _concerns(pattern, port))
+
+    def spared_ports(self, pattern: Pattern, *, http: bool) -> tuple[int, ...] | None:
+        """
+        Return the ports that a `deny` leaves alone; None where it concerns no port at all.
+
+        These are named instead of those that it closes: where a pod listens elsewhere than the mesh says, the deny still holds. `http`:
+        it reads requests, and where there are none it would close every connection.
+        """
+        if self.gateway is not None:
+            return self.other_ports if http else ()
+        closed = self._numbers(port for port in self.ports if _concerns(pattern, port) and (port.protocol.is_http or not http))
+        return tuple(number for number in self._numbers(self.ports) if number not in closed) if closed else None
+
+    def _numbers(self, ports: Iterable[Port]) -> tuple[int, ...]:
+        return tuple(sorted({number for port in ports for number in listens(self.service, port)}))
+
+
+def _concerns(pattern: Pattern, port: Port) -> bool:
+    return (pattern.ports is None or port.name in pattern.ports) and (port.protocol.is_http or not pattern.has_http_keys)
 
 
 def check_points(mesh: Mesh) -> Iterator[CheckPoint]:
-    """Every workload of the mesh that has a proxy: services, then gateways."""
+    """Yield every workload of the mesh that has a proxy: services, then gateways."""
     for service in mesh.services:
         if service.has_proxy and not service.external:
             yield of_service(mesh, service)
@@ -69,7 +86,7 @@ def check_points(mesh: Mesh) -> Iterator[CheckPoint]:
 
 
 def of_service(mesh: Mesh, service: Service) -> CheckPoint:
-    """The check point at a service."""
+    """Return the check point at a service."""
     return CheckPoint(
         mesh=mesh,
         name=object_name(service.name.name),
@@ -86,16 +103,16 @@ def of_service(mesh: Mesh, service: Service) -> CheckPoint:
 
 
 def of_gateway(mesh: Mesh, gateway: Gateway) -> CheckPoint:
-    """The check point at a gateway."""
-    http = {one.port for one in gateway.listeners if one.protocol in (ListenerProtocol.HTTP, ListenerProtocol.HTTPS)}
+    """Return the check point at a gateway."""
+    http = {one.target_port for one in gateway.listeners if one.protocol in (ListenerProtocol.HTTP, ListenerProtocol.HTTPS)}
     return CheckPoint(
         mesh=mesh,
-        name=object_name(gateway.name.namespace, gateway.name.name),
+        name=gateway_workload_name(mesh, gateway),
         namespace=gateway.workload.namespace,
         selector=gateway.workload.selector,
         context=GATEWAY,
         http_ports=tuple(sorted(http)),
-        other_ports=tuple(sorted({one.port for one in gateway.listeners} - http)),
+        other_ports=tuple(sorted({one.target_port for one in gateway.listeners} - http)),
         ports=(),
         checks=access.gateway_checks(mesh, gateway),
         origin=gateway.origin,
@@ -104,7 +121,7 @@ def of_gateway(mesh: Mesh, gateway: Gateway) -> CheckPoint:
 
 
 def listens(service: Service | None, port: Port) -> frozenset[int]:
-    """Where a service's workloads listen for a port: an endpoint given by hand may say another number than the port's target."""
+    """Return where a service's workloads listen for a port: an endpoint given by hand may say another number than the port's target."""
     endpoints = service.endpoints if service is not None else None
     return frozenset(port.target_port if one.port is None else one.port for one in endpoints or ()) or frozenset({port.target_port})
 

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from meshc.diagnostics import Finding, Origin
 from meshc.model import Mesh
-from meshc_istio.versions import accepts, allows_envoy_filters
+from meshc_istio.options import ACCEPTABLE, accepts, allows_envoy_filters
 
 Complain: TypeAlias = Callable[[str, Origin], None]
 """Called with what Istio can't express, and where it was written."""
@@ -31,8 +31,12 @@ def gives_up(mesh: Mesh, name: str, message: str, origin: Origin, complain: Comp
 
 
 def may_filter(mesh: Mesh, name: str, what: str, origin: Origin, complain: Complain) -> bool:
-    """Whether an EnvoyFilter may be emitted for it; where they are forbidden, that must have been accepted by name."""
+    """Whether an EnvoyFilter may be emitted for it; where they are forbidden it is an error, unless it can be given up by that name."""
     if allows_envoy_filters(mesh):
         return True
-    gives_up(mesh, name, f"{what} needs an EnvoyFilter, and `mesh.targets.istio.envoyFilters` forbids them", origin, complain)
+    message = f"{what} needs an EnvoyFilter, and `mesh.targets.istio.envoyFilters` forbids them"
+    if name in ACCEPTABLE:
+        gives_up(mesh, name, message, origin, complain)
+    else:
+        complain(message, origin)
     return False

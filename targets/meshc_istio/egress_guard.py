@@ -1,16 +1,16 @@
 """How a caller's proxy guards external services: it lets out what its own workload declares, and answers 403 else (L8)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from meshc import paths
 from meshc.model import Call, Egress, Forward, Mesh, Name, Pattern, Port, Rule, Service, Source, SourceKind, per_mesh
 from meshc.model import Route as MeshRoute
 from meshc.paths import PathError, PathPattern
 from meshc_istio.complaints import Complain
-from meshc_istio.http_match import entries
+from meshc_istio.http_match import ANY_PORT, entries
 from meshc_istio.http_route import HttpRoute, Place, http_routes, matched
-from meshc_istio.names import route_name
 
 
 def reaches_outside(mesh: Mesh, rule: Rule) -> bool:
@@ -38,7 +38,48 @@ def guarded_routes(place: Place, service: Service, route: MeshRoute, rule: Rule)
             yield from http_routes(place, route, rule, narrowed)
     match = entries(place.scope, asked)
     if match:
-        yield {"name": f"{route_name(route, rule)}.undeclared", **matched(match), "directResponse": {"status": 403}}
+        yield {**matched(match), "directResponse": {"status": 403}}
+
+
+def is_guarded(mesh: Mesh, service: Service) -> bool:
+    """
+    Whether callers' proxies hold an external service to what is declared.
+
+    Those that declare a call without conditions know the host, and others do not: then there is nothing more to hold.
+    """
+    if not service.external:
+        return False
+    wild = any(host.startswith("*") for host in service.hosts)
+    return wild or mesh.egress is Egress.ALLOW or any(_is_narrow(service, call) for _, call in callers_of(mesh, service.name))
+
+
+def _is_narrow(service: Service, call: Call) -> bool:
+    return call.pattern.has_http_keys or (call.pattern.ports is not None and len(call.pattern.ports) < len(service.ports))
+
+
+def called_port_only(place: Place, host: str, routes: Iterable[HttpRoute]) -> Iterator[HttpRoute]:
+    """
+    Routes of a wildcard host, only for requests whose Host names no other port than the called one; else 403 (L18).
+
+    A proxy resolves such a host while it runs, and connects to the port that stands in it.
+    """
+    if not host.startswith("*"):
+        yield from routes
+        return
+    for route in routes:
+        narrowed = [_to_port(entry, port) for entry in route.get("match", [{}]) for port in place.ports if _takes(entry, port)]
+        yield {**route, "match": narrowed}
+    yield {"directResponse": {"status": 403}}
+
+
+def _takes(entry: dict[str, Any], port: Port) -> bool:
+    return entry.get("port") in (None, port.port)
+
+
+def _to_port(entry: dict[str, Any], port: Port) -> dict[str, Any]:
+    """The entry, only for requests to that port whose Host names no other."""
+    hosts = entry.get("authority", {}).get("regex", f"[^:]+{ANY_PORT}")
+    return {**entry, "port": port.port, "authority": {"regex": hosts.removesuffix(ANY_PORT) + f"(?::{port.port})?"}}
 
 
 def callers_of(mesh: Mesh, external: Name) -> Iterator[tuple[Service, Call]]:
@@ -62,8 +103,8 @@ def answer_undeclared(place: Place, service: Service) -> Iterator[HttpRoute]:
         return
     asked = _of_those_that_know(place.mesh, service, (Pattern(service.origin),))
     if asked:
-        yield {"name": "meshc.no-route", "match": entries(place.scope, asked), "directResponse": {"status": 404}}
-    yield {"name": "meshc.undeclared", "directResponse": {"status": 502}}
+        yield {"match": entries(place.scope, asked), "directResponse": {"status": 404}}
+    yield {"directResponse": {"status": 502}}
 
 
 def _of_those_that_know(mesh: Mesh, service: Service, patterns: tuple[Pattern, ...]) -> tuple[Pattern, ...]:

@@ -13,6 +13,7 @@ _PROTOCOLS: Final = {
     ListenerProtocol.TLS: "TLS",
     ListenerProtocol.TCP: "TCP",
 }
+_FLOOR, _TOP = "1.2", "1.3"  # Istio's own
 _TLS_VERSIONS: Final = {"1.2": "TLSV1_2", "1.3": "TLSV1_3"}
 
 
@@ -21,7 +22,7 @@ def gateways(mesh: Mesh) -> Iterator[Object]:
     for gateway in mesh.gateways:
         for listener in gateway.listeners:
             spec = {"selector": dict(gateway.workload.selector), "servers": [_server(mesh, gateway, listener)]}
-            name = gateway_name(gateway, listener)
+            name = gateway_name(mesh, gateway, listener)
             yield Object(NETWORKING, "Gateway", name, gateway.workload.namespace, spec, listener.origin, Wave.ROUTES)
 
 
@@ -43,5 +44,13 @@ def _tls(mesh: Mesh, gateway: Gateway, listener: Listener, tls: ListenerTls) -> 
     certificate = next(one for one in mesh.certificates if one.name == tls.certificate)
     found = {"mode": "SIMPLE", "credentialName": secret_name(certificate)}
     if tls.client_ca_file is not None or tls.client_ca_pem is not None:
-        found = {"mode": "MUTUAL", "credentialName": secret_name(certificate), "caCertCredentialName": client_ca_name(gateway, listener)}
-    return {**found, "minProtocolVersion": _TLS_VERSIONS[tls.min_version], "maxProtocolVersion": _TLS_VERSIONS[tls.max_version]}
+        found = {
+            "mode": "MUTUAL",
+            "credentialName": secret_name(certificate),
+            "caCertCredentialName": client_ca_name(mesh, gateway, listener),
+        }
+    if tls.min_version != _FLOOR:
+        found["minProtocolVersion"] = _TLS_VERSIONS[tls.min_version]
+    if tls.max_version != _TOP:
+        found["maxProtocolVersion"] = _TLS_VERSIONS[tls.max_version]
+    return found

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Final, TypeAlias
 
-from meshc import paths, regex
+from meshc import paths, regex, spelling
 from meshc.diagnostics import Origin
 from meshc.model import FieldMatch, Mesh, Pattern, Port, Source, SourceKind, ValueKind, ValueMatch
 from meshc.paths import PathPattern
 from meshc_istio.complaints import Complain
 from meshc_istio.joined_lines import by_parts, complain_of_lines
+from meshc_istio.wording import takes_all
 
 Entry: TypeAlias = dict[str, Any]
 LONGEST_REGEX: Final = 1024  # Istio's validation of StringMatch
 PATH_AND_QUERY: Final = ":path"  # what a proxy calls it among the headers
 MOST_ENTRIES: Final = 512  # of one rule: beyond it a proxy's table grows out of hand
+ANY_PORT: Final = "(?::[0-9]+)?"
 _NOTHING: Final[tuple[Entry, ...]] = ({},)
 
 
@@ -77,23 +79,19 @@ def _merged(scope: Scope, parts: Iterable[Entry], origin: Origin) -> Entry:
 
 
 def _uri(scope: Scope, pattern: Pattern) -> Sequence[Entry]:
-    if pattern.paths is None or any(_takes_all(path) for path in pattern.paths):
+    if pattern.paths is None or any(takes_all(path) for path in pattern.paths):
         return _NOTHING
     return [{"uri": uri} for path in pattern.paths for uri in path_matches(scope, path, pattern.origin)]
 
 
-def _takes_all(path: PathPattern) -> bool:
-    return path.below and not path.segments
-
-
 def path_matches(scope: Scope, path: PathPattern, origin: Origin) -> list[Entry]:
-    """The path over its canonical spelling, which requests have here: a filter before this one has seen to that."""
-    exact, prefix = paths.exact(path), paths.prefix(path)
-    if exact is not None:
-        return [{"exact": exact}]
-    if prefix is not None:
-        return [{"exact": prefix}, {"prefix": f"{prefix}/"}]
-    return [{"regex": _short(scope, paths.canonical_regex(path), origin)}]
+    """The path over its spellings; most have one, and are said in plain strings."""
+    if spelling.has_one(path):
+        if (exact := paths.exact(path)) is not None:
+            return [{"exact": exact}]
+        if (prefix := paths.prefix(path)) is not None:
+            return [{"exact": prefix}, {"prefix": f"{prefix}/"}]
+    return [{"regex": _short(scope, spelling.expression(path), origin)}]
 
 
 def _method(mesh: Mesh, methods: tuple[str, ...] | None) -> Sequence[Entry]:
@@ -112,7 +110,7 @@ def _authority(hosts: tuple[str, ...] | None) -> Sequence[Entry]:
     if not hosts:
         return []
     names = "|".join(f"[^:]+{regex.escape(host[1:])}" if host.startswith("*.") else regex.escape(host) for host in hosts)
-    return [{"authority": {"regex": rf"(?i)(?:{names})\.?(?::[0-9]+)?"}}]
+    return [{"authority": {"regex": f"(?i)(?:{names}){ANY_PORT}"}}]
 
 
 def _port(scope: Scope, names: tuple[str, ...] | None) -> Sequence[Entry]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
-from meshc import paths, regex
+from meshc import paths, regex, spelling
 from meshc.model import (
     Cors,
     Destination,
@@ -27,14 +27,16 @@ from meshc.paths import PathPattern
 from meshc_istio.complaints import Complain, gives_up
 from meshc_istio.durations import duration
 from meshc_istio.http_match import Scope, entries
-from meshc_istio.names import host_of, route_name
-from meshc_istio.versions import REDIRECT_PREFIX, has
+from meshc_istio.names import host_of, shown_name
+from meshc_istio.options import REDIRECT_PREFIX, has
 
 HttpRoute: TypeAlias = dict[str, Any]
-NO_ROUTE: Final[HttpRoute] = {"name": "meshc.no-route", "directResponse": {"status": 404}}
+NO_ROUTE: Final[HttpRoute] = {"directResponse": {"status": 404}}
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 _NOT_PROCESSED: Final = (RetryCondition.CONNECT_FAILURE, RetryCondition.REFUSED_STREAM)
 _BACKOFF_SPREAD: Final = 10  # Envoy's longest pause, where only the first is said
+_ALL: Final = 100
+_ISTIO_STATUS: Final = 301
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -77,7 +79,7 @@ def http_routes(place: Place, route: Route, rule: Rule, patterns: tuple[Pattern,
 
 
 def _routes_of(place: Place, route: Route, rule: Rule, variant: Variant, match: list[dict[str, Any]]) -> Iterator[HttpRoute]:
-    frame = {"name": route_name(route, rule)}
+    frame = {} if (name := shown_name(route, rule)) is None else {"name": name}
     rest = _around(rule)
     if rule.cors is not None and not isinstance(rule.action, Forward):
         place.complain("`cors` of a rule that answers by itself: Istio heeds it only where it forwards", rule.cors.origin)
@@ -97,9 +99,10 @@ def _routes_of(place: Place, route: Route, rule: Rule, variant: Variant, match: 
 
 def ended(routes: Iterable[HttpRoute]) -> list[HttpRoute]:
     """
-    Routes up to the first that takes all; without one, what is left is answered 404 rather than sent where Istio thinks best.
+    Routes up to the first that takes all.
 
-    An entry that stands earlier too can never match again, and Istio warns of it.
+    What is left has no route: 404. Only where every entry is for some callers alone it must be said, since to others Istio would send it
+    where it thinks best. An entry that stands earlier too can never match again, and Istio warns of it.
     """
     found: list[HttpRoute] = []
     seen: set[str] = set()
@@ -110,7 +113,8 @@ def ended(routes: Iterable[HttpRoute]) -> list[HttpRoute]:
         seen.update(map(repr, fresh))
         if fresh:
             found.append({**route, "match": fresh})
-    return [*found, NO_ROUTE]
+    entries_made = [entry for route in found for entry in route["match"]]
+    return [*found, NO_ROUTE] if all("sourceLabels" in entry or "sourceNamespace" in entry for entry in entries_made) else found
 
 
 def matched(match: list[dict[str, Any]]) -> HttpRoute:
@@ -134,8 +138,13 @@ def _by_path(rule: Rule, patterns: tuple[Pattern, ...]) -> Iterator[tuple[tuple[
         yield patterns, None
         return
     for pattern in patterns:
-        for path in pattern.paths if pattern.paths is not None else (paths.ALL_PATHS,):
+        # Of several that take a request the longest counts, so that one is tried first (L7).
+        for path in sorted(pattern.paths, key=_length) if pattern.paths is not None else (paths.ALL_PATHS,):
             yield (replace(pattern, paths=(path,)),), path
+
+
+def _length(path: PathPattern) -> tuple[int, int]:
+    return -len(path.segments), -sum(segment is not None for segment in path.segments)
 
 
 def _prefix_of(rule: Rule) -> str | None:
@@ -197,22 +206,24 @@ def _forward(place: Place, forward: Forward, variant: Variant) -> HttpRoute:
     if forward.rewrite is not None:
         found["rewrite"] = _rewrite(forward.rewrite, variant.base)
     found["route"] = weighted(place, forward.destinations, variant.port)
-    if forward.timeout_ms:  # no timeout is what Istio writes itself; it refuses `0s`
-        found["timeout"] = duration(forward.timeout_ms)
-    found["retries"] = _retries(place, variant.retries or forward.retries)
+    retries = variant.retries or forward.retries
+    if timeout := _timeout(forward, retries):
+        found["timeout"] = duration(timeout)
+    if said := _retries(place, retries):
+        found["retries"] = said
     if forward.mirror is not None:
         to = destination(place, forward.mirror.to, variant.port)
-        found["mirrors"] = [{"destination": to, "percentage": {"value": forward.mirror.percent}}]
+        share = {} if forward.mirror.percent == _ALL else {"percentage": {"value": forward.mirror.percent}}
+        found["mirrors"] = [{"destination": to, **share}]
     return found
 
 
 def weighted(place: Place, destinations: tuple[Destination, ...], called: Port | None) -> list[dict[str, Any]]:
-    """Destinations with their shares; those without a share are left out, since Istio drops them too."""
+    """Destinations with their shares, as written: one without a share stays, for a controller that moves shares looks for it."""
     shares: dict[str, tuple[dict[str, Any], int]] = {}
     for one in destinations:
-        if one.weight > 0:
-            to = destination(place, one, called)
-            shares[repr(to)] = (to, shares.get(repr(to), (to, 0))[1] + one.weight)
+        to = destination(place, one, called)
+        shares[repr(to)] = (to, shares.get(repr(to), (to, 0))[1] + one.weight)
     if len(shares) == 1:
         return [{"destination": to} for to, _ in shares.values()]
     return [{"destination": to, "weight": weight} for to, weight in shares.values()]
@@ -237,7 +248,7 @@ def _rewrite(rewrite: Rewrite, base: PathPattern | None) -> dict[str, Any]:
     if rewrite.replace_full is not None:
         found["uriRegexRewrite"] = {"match": "^/.*$", "rewrite": _spelled(rewrite.replace_full)}
     elif rewrite.replace_prefix is not None and base is not None:
-        head = paths.canonical_regex(PathPattern(base.segments, below=False, regex=None, text=base.text))
+        head = spelling.expression(PathPattern(base.segments, below=False, regex=None, text=base.text))
         new = _spelled(rewrite.replace_prefix)
         if new.endswith("/"):
             found["uriRegexRewrite"] = {"match": f"^{head}/?(.*)$", "rewrite": rf"{new}\1"}
@@ -252,11 +263,21 @@ def _spelled(path: str) -> str:
     return paths.canonical(paths.segments_of(path))
 
 
+def _timeout(forward: Forward, retries: Retries) -> int:
+    """No timeout is what Istio writes itself, and it refuses `0s`. Where there is one try, what bounds a try bounds all (L12)."""
+    bounds = [forward.timeout_ms, *((retries.per_try_ms or 0,) if not _tries_again(retries) else ())]
+    return min((bound for bound in bounds if bound), default=0)
+
+
+def _tries_again(retries: Retries) -> bool:
+    return retries.attempts > 0 and bool(retries.conditions or retries.codes)
+
+
 def _retries(place: Place, retries: Retries) -> dict[str, Any]:
-    """Always said: Istio's own default is two more tries."""
+    """None are what the mesh's own settings say (`defaultHttpRetryPolicy`)."""
+    if not _tries_again(retries):
+        return {}
     conditions = [*(one.value for one in retries.conditions), *map(str, retries.codes)]
-    if retries.attempts == 0 or not conditions:
-        return {"attempts": 0}
     found: dict[str, Any] = {"attempts": retries.attempts, "retryOn": ",".join(conditions)}
     if retries.per_try_ms is not None:
         found["perTryTimeout"] = duration(retries.per_try_ms)
@@ -268,7 +289,7 @@ def _retries(place: Place, retries: Retries) -> dict[str, Any]:
 
 
 def _fault(fault: Fault | None) -> HttpRoute:
-    """Percentages are always said: unset is none here, and all for a mirror."""
+    """Percentages are always said: unset is none here."""
     found: dict[str, Any] = {}
     if fault is not None and fault.delay_ms is not None:
         found["delay"] = {"fixedDelay": duration(fault.delay_ms), "percentage": {"value": fault.delay_percent}}
@@ -303,14 +324,24 @@ def _redirects(
 
 
 def _location(place: Place, redirect: Redirect, called: Port | None) -> dict[str, Any]:
-    """Scheme, host and port are all said, so that a port which the client wrote into the Host doesn't stay (L5)."""
+    """
+    What a Location does not keep of the request.
+
+    A host that is known is said, so that a port which the client wrote into the Host doesn't stay (L5).
+    """
     scheme = redirect.scheme or place.scheme
     own = place.port if place.port is not None or called is None else called.port
-    port = redirect.port if redirect.port is not None else own if scheme == place.scheme else _DEFAULT_PORTS[scheme]
+    port = redirect.port if redirect.port is not None else own if redirect.scheme is None else _DEFAULT_PORTS[scheme]
     found: dict[str, Any] = {}
     if (host := redirect.host or place.host) is not None:
         found["authority"] = host
-    return {**found, "scheme": scheme, "port": port, "redirectCode": redirect.status}
+    if scheme != place.scheme:
+        found["scheme"] = scheme
+    if port != _DEFAULT_PORTS[scheme]:
+        found["port"] = port
+    if redirect.status != _ISTIO_STATUS or not found:
+        found["redirectCode"] = redirect.status
+    return found
 
 
 # --- what goes with every action ------------------------------------------------------------------------------------------------
@@ -355,9 +386,8 @@ def _cors(cors: Cors) -> dict[str, Any]:
             found[key] = list(values)
     if cors.max_age_ms is not None:
         found["maxAge"] = duration(cors.max_age_ms)
-    found["allowCredentials"] = cors.credentials
-    # A foreign origin's preflight goes where any request goes: it gets no allow headers, and it is not refused.
-    found["unmatchedPreflights"] = "FORWARD"
+    if cors.credentials:
+        found["allowCredentials"] = True
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from meshc.model import Certificate, CertificateSource, Gateway, Listener, Mesh, Name, Route, Rule, Service
 
 _NOT_A_NAME: Final = re.compile(r"[^a-z0-9.-]+")
+_UNNAMED: Final = re.compile(r"rule-[0-9]+")
 _LONGEST: Final = 253  # RFC 1123 subdomain, the longest name of a Kubernetes object
 _LONGEST_LABEL: Final = 63  # RFC 1123 label, which the name of a Gateway must be
 
@@ -21,24 +22,47 @@ def host_of(mesh: Mesh, service: Service) -> str:
     return service.hosts[0] if service.external else fqdn(mesh, service.name)
 
 
-def gateway_name(gateway: Gateway, listener: Listener) -> str:
-    """
-    The name of a listener's Gateway object, in the namespace of the gateway's workload.
+def gateway_workload_name(mesh: Mesh, gateway: Gateway) -> str:
+    """Return how names of a gateway's objects begin: several meshes may share the namespace of its workload."""
+    return _joined(mesh.name, gateway.name.namespace, gateway.name.name)
 
-    A dash inside a part is doubled, so that no two listeners get one name.
-    """
-    name = "-".join(part.lower().replace("-", "--") for part in (gateway.name.namespace, gateway.name.name, listener.name))
+
+def gateway_name(mesh: Mesh, gateway: Gateway, listener: Listener) -> str:
+    """Return the name of a listener's Gateway object, in the namespace of the gateway's workload."""
+    return _joined(mesh.name, gateway.name.namespace, gateway.name.name, listener.name)
+
+
+def _joined(first: str, *parts: str) -> str:
+    """Join parts by dashes; where dashes inside them would let two things have one name, a digest tells them apart."""
+    lowered = [part.lower() for part in parts]
+    name = "-".join((first, *lowered))
+    if any("-" in part for part in lowered):
+        name = f"{name}-{sha256('/'.join(parts).encode()).hexdigest()[:6]}"
     return _shortened(name, _LONGEST_LABEL)
 
 
-def gateway_host_name(gateway: Gateway, listener: Listener, host: str) -> str:
+def gateway_host_name(mesh: Mesh, gateway: Gateway, listener: Listener, host: str) -> str:
     """The name of the VirtualService of one host of a listener."""
-    return object_name(gateway_name(gateway, listener), re.sub(r"^\*", "any", host))
+    return object_name(gateway_name(mesh, gateway, listener), re.sub(r"^\*", "any", host))
 
 
 def route_name(route: Route, rule: Rule) -> str:
     """The name of a rule's routes in a proxy, by which other objects patch them."""
     return f"{route.name.namespace}.{route.name.name}.{rule.name}"
+
+
+def shown_name(route: Route, rule: Rule) -> str | None:
+    """Return the name that a rule's routes show: what other objects patch them by, else what the user called the rule."""
+    if is_patched(rule):
+        return route_name(route, rule)
+    return None if _UNNAMED.fullmatch(rule.name) else rule.name
+
+
+def is_patched(rule: Rule) -> bool:
+    """Whether an EnvoyFilter changes the rule's routes, which it knows by their name."""
+    changes = (rule.request_headers, rule.response_headers)
+    empty = any(not value for one in changes for _, value in (*one.set, *one.add))
+    return empty or bool(rule.rate_limits) or rule.max_request_body is not None
 
 
 def secret_name(certificate: Certificate) -> str:
@@ -48,10 +72,10 @@ def secret_name(certificate: Certificate) -> str:
     return object_name(certificate.name.namespace, certificate.name.name)
 
 
-def client_ca_name(gateway: Gateway, listener: Listener) -> str:
+def client_ca_name(mesh: Mesh, gateway: Gateway, listener: Listener) -> str:
     """The Secret, in the namespace of a gateway's workload, that holds the CA of a listener's client certificates."""
     # By that end of its name alone istiod knows a Secret that holds no key (pilot/pkg/xds/sds.go).
-    return f"{gateway_name(gateway, listener)}-cacert"
+    return f"{gateway_name(mesh, gateway, listener)}-cacert"
 
 
 def numbered(name: str, index: int) -> str:

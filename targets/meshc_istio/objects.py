@@ -18,15 +18,17 @@ WAVE_ANNOTATION = "argocd.argoproj.io/sync-wave"
 
 
 class Wave(IntEnum):
-    """When Argo CD applies an object: what others name comes first, what opens comes before what closes."""
+    """
+    When Argo CD applies an object: what closes comes before what opens (L17), what others name before those that name it.
 
-    NAMES = -20  # ServiceEntry, Certificate: hosts and secrets that others refer to
-    DESTINATIONS = -10  # DestinationRule: subsets must exist before a route names them
-    SIDECARS = -5  # what a proxy knows must exist before it is told so
-    ROUTES = 0  # Gateway, VirtualService
-    FILTERS = 5  # EnvoyFilter, RequestAuthentication: what policies rely on
-    ALLOW = 10  # AuthorizationPolicy ALLOW
-    DENY = 20  # AuthorizationPolicy DENY, PeerAuthentication: what closes
+    Argo CD removes in the reverse order, so that routes go before the policies that guard what they lead to. The default wave is 0.
+    """
+
+    CONDITIONS = -4  # EnvoyFilter: what policies read, limits
+    ACCESS = -3  # AuthorizationPolicy, RequestAuthentication, PeerAuthentication
+    NAMES = -2  # ServiceEntry, Certificate, DestinationRule: hosts, secrets and subsets that others refer to
+    KNOWN = -1  # Sidecar: what a proxy knows must exist before it is told so
+    ROUTES = 0  # Gateway, VirtualService, Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ def path_of(one: Object) -> PurePosixPath:
 
 def manifest(one: Object, mesh_name: str) -> dict[str, Any]:
     """The object as the tree that Kubernetes reads."""
-    annotations = {**one.annotations, SOURCE_ANNOTATION: pointer(one.origin), WAVE_ANNOTATION: str(int(one.wave))}
+    annotations = {**one.annotations, SOURCE_ANNOTATION: pointer(one.origin)}
+    if one.wave:
+        annotations[WAVE_ANNOTATION] = str(int(one.wave))
     return {
         "apiVersion": one.api_version,
         "kind": one.kind,

@@ -8,12 +8,12 @@ from meshc_istio.objects import SECURITY, Object, Wave
 
 
 def request_authentication(point: CheckPoint) -> Object:
-    """The RequestAuthentication of a check point that names providers."""
+    """Return the RequestAuthentication of a check point that names providers."""
     spec = {
         "selector": {"matchLabels": dict(sorted(point.selector))},
         "jwtRules": [_jwt_rule(provider) for provider in point.providers],
     }
-    return Object(SECURITY, "RequestAuthentication", point.name, point.namespace, spec, point.origin, Wave.FILTERS)
+    return Object(SECURITY, "RequestAuthentication", point.name, point.namespace, spec, point.origin, Wave.ACCESS)
 
 
 def _jwt_rule(provider: JwtProvider) -> dict[str, Any]:

@@ -4,49 +4,64 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from meshc import routing
+from meshc.diagnostics import Origin
 from meshc.model import Egress, Mesh, Name, Service, per_mesh
+from meshc_istio.collector import collector
 from meshc_istio.complaints import Complain, gives_up
-from meshc_istio.destination_rule import NO_LIMIT
+from meshc_istio.destination_rule import connection_pool
 from meshc_istio.names import fqdn
 from meshc_istio.objects import NETWORKING, Object, Wave
 
 _NOTHING: Final = "~/*"
-_UNLIMITED: Final = {
-    "tcp": {"maxConnections": NO_LIMIT},
-    "http": {"http1MaxPendingRequests": NO_LIMIT, "http2MaxRequests": NO_LIMIT},
-}
+NO_LIMIT: Final = 2_147_483_647
 
 
 def sidecars(mesh: Mesh, complain: Complain) -> Iterator[Object]:
-    """One Sidecar for each service with a proxy."""
+    """Yield one Sidecar for each service with a proxy that must not know everything, or whose limits are its callers' own."""
     internal = tuple(service for service in mesh.services if not service.external)
     all_internal = _hosts(mesh, internal)
     for service in internal:
         if service.has_proxy:
-            yield _sidecar(mesh, service, _egress(mesh, service, all_internal, complain))
+            spec = _spec(mesh, service, _egress(mesh, service, all_internal, complain))
+            if spec:
+                spec = {"workloadSelector": {"labels": dict(service.selector)}, **spec}
+                yield Object(NETWORKING, "Sidecar", service.name.name, service.name.namespace, spec, _origin(service), Wave.KNOWN)
 
 
-def _sidecar(mesh: Mesh, service: Service, hosts: list[str]) -> Object:
-    spec: dict[str, Any] = {
-        "workloadSelector": {"labels": dict(service.selector)},
-        "egress": [{"hosts": hosts or [_NOTHING]}],
-        "outboundTrafficPolicy": {"mode": "ALLOW_ANY" if mesh.egress is Egress.ALLOW else "REGISTRY_ONLY"},
+def _origin(service: Service) -> Origin:
+    return service.origin if service.calls is None else service.origin.at("calls")
+
+
+def _spec(mesh: Mesh, service: Service, hosts: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if mesh.egress is Egress.DECLARED:
+        found = {"egress": [{"hosts": hosts or [_NOTHING]}], "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
+    elif service.calls is not None:
+        found = {"egress": [{"hosts": hosts or [_NOTHING]}]}
+    if service.circuit_breaker is not None:
         # Limits of a DestinationRule are each caller's; without this they would hold once more for all callers together.
-        "inboundConnectionPool": _UNLIMITED,
-    }
-    return Object(NETWORKING, "Sidecar", service.name.name, service.name.namespace, spec, service.origin, Wave.SIDECARS)
+        pool = connection_pool(service, limits=False)
+        unlimited = {"tcp": {"maxConnections": NO_LIMIT}, "http": {"http1MaxPendingRequests": NO_LIMIT, "http2MaxRequests": NO_LIMIT}}
+        found["inboundConnectionPool"] = {key: {**unlimited[key], **pool.get(key, {})} for key in unlimited}
+    return found
 
 
 def _egress(mesh: Mesh, service: Service, all_internal: list[str], complain: Complain) -> list[str]:
     open_ended = mesh.egress is Egress.ALLOW
     if service.calls is None:
-        return sorted({*all_internal, *(_externals(mesh) if open_ended else ())}) if open_ended else all_internal
+        return _with_collector(mesh, [*all_internal, *(_externals(mesh) if open_ended else ())])
     called = sorted({call.service for call in service.calls})
     if not open_ended:
-        return _hosts(mesh, tuple(mesh.service_by_name[name] for name in called))
+        return _with_collector(mesh, _hosts(mesh, tuple(mesh.service_by_name[name] for name in called)))
     _complain_of_unguarded(mesh, service, called, complain)
     # Listed services outside are told to every proxy, so that it guards them: what it does not know it lets pass.
-    return sorted({*_hosts(mesh, tuple(mesh.service_by_name[name] for name in called)), *_externals(mesh)})
+    return _with_collector(mesh, [*_hosts(mesh, tuple(mesh.service_by_name[name] for name in called)), *_externals(mesh)])
+
+
+def _with_collector(mesh: Mesh, hosts: list[str]) -> list[str]:
+    """A proxy that does not know where traces go sends none, without a word."""
+    to = collector(mesh)
+    return sorted({*hosts, *([] if to is None else [f"{to.namespace}/{to.host}"])})
 
 
 def _complain_of_unguarded(mesh: Mesh, service: Service, called: list[Name], complain: Complain) -> None:

@@ -20,11 +20,19 @@ from meshc.model import (
     Service,
 )
 from meshc_istio.complaints import Complain
-from meshc_istio.egress_guard import answer_undeclared, complain_of_connections, guarded_routes, reaches_outside
+from meshc_istio.egress_guard import (
+    answer_undeclared,
+    called_port_only,
+    complain_of_connections,
+    guarded_routes,
+    is_guarded,
+    reaches_outside,
+)
 from meshc_istio.http_match import entries
 from meshc_istio.http_route import HttpRoute, Place, ended, http_routes, weighted
 from meshc_istio.names import fqdn, gateway_host_name, gateway_name, numbered, route_name
 from meshc_istio.objects import NETWORKING, Object, Wave
+from meshc_istio.redirect_to_https import redirect_route, redirected_hosts
 
 
 def virtual_services(mesh: Mesh, complain: Complain) -> Iterator[Object]:
@@ -47,12 +55,12 @@ def _of_service(mesh: Mesh, service: Service, complain: Complain) -> Iterator[Ob
     origin = routes[0].origin if len(routes) == 1 else service.origin
     for index, hosts in enumerate([[host] for host in sorted(service.hosts)] or [_hosts(mesh, service)]):
         place = Place(mesh, "http", None, None, ports, complain, (service.name, hosts[0]) if service.external else None)
-        spec: dict[str, Any] = {"hosts": hosts, "gateways": ["mesh"], "exportTo": ["*"]}
-        if ports:
-            spec["http"] = ended(_http(place, service))
+        spec: dict[str, Any] = {"hosts": hosts}
+        if ports and (routes or service.traffic or is_guarded(mesh, service)):
+            spec["http"] = ended(called_port_only(place, hosts[0], _http(place, service)))
         if tcp := list(_tcp(place, service)):
             spec["tcp"] = tcp
-        if ports or tcp:
+        if len(spec) > 1:
             yield Object(
                 NETWORKING, "VirtualService", numbered(service.name.name, index), service.name.namespace, spec, origin, Wave.ROUTES
             )
@@ -115,9 +123,14 @@ def _tcp(place: Place, service: Service) -> Iterator[dict[str, Any]]:
 
 def _of_listener(mesh: Mesh, gateway: Gateway, listener: Listener, complain: Complain) -> Iterator[Object]:
     tables = routing.host_tables(mesh, gateway, listener)
+    redirected = redirected_hosts(gateway, listener) if listener.redirect_to_https else {}
     for table in tables:
-        yield _of_host(mesh, gateway, listener, table, complain)
-    for host in _left_out(mesh, gateway, listener, [table.host for table in tables]):
+        yield _of_host(mesh, gateway, listener, table, complain, https_port=redirected.get(table.host))
+    served = [table.host for table in tables]
+    for host, port in redirected.items():
+        if host not in served:
+            yield _of_host(mesh, gateway, listener, routing.HostTable(host, ()), complain, https_port=port)
+    for host in _left_out(mesh, gateway, listener, [*served, *redirected]):
         yield _of_host(mesh, gateway, listener, routing.HostTable(host, ()), complain)
 
 
@@ -136,24 +149,25 @@ def _left_out(mesh: Mesh, gateway: Gateway, listener: Listener, served: Sequence
             yield host
 
 
-def _of_host(mesh: Mesh, gateway: Gateway, listener: Listener, table: routing.HostTable, complain: Complain) -> Object:
+def _of_host(
+    mesh: Mesh, gateway: Gateway, listener: Listener, table: routing.HostTable, complain: Complain, *, https_port: int | None = None
+) -> Object:
+    """The VirtualService of a host; `https_port`: what its own rules leave is sent to https there."""
     host = table.host
-    spec: dict[str, Any] = {
-        "hosts": [host],
-        "gateways": [f"{gateway.workload.namespace}/{gateway_name(gateway, listener)}"],
-        "exportTo": ["."],
-    }
+    spec: dict[str, Any] = {"hosts": [host], "gateways": [gateway_name(mesh, gateway, listener)]}
     match listener.protocol:
         case ListenerProtocol.HTTP | ListenerProtocol.HTTPS:
-            place = Place(mesh, listener.protocol.value, listener.port, None if host.startswith("*") else host, (), complain)
-            spec["http"] = ended(made for route, rule in table.entries for made in http_routes(place, route, rule))
+            one_name = None if host.startswith("*") else host
+            place = Place(mesh, listener.protocol.value, listener.port, one_name, (), complain)
+            own = [made for route, rule in table.entries for made in http_routes(place, route, rule)]
+            spec["http"] = ended([*own, *([] if https_port is None else [redirect_route(one_name, https_port)])])
         case ListenerProtocol.TLS:
             spec["tls"] = _connections(mesh, listener, table, {"port": listener.port, "sniHosts": [host]}, complain)
         case ListenerProtocol.TCP:
             spec["tcp"] = _connections(mesh, listener, table, {"port": listener.port}, complain)
     routes = {route.name: route for route, _ in table.entries}
     origin = next(iter(routes.values())).origin if len(routes) == 1 else listener.origin
-    name = gateway_host_name(gateway, listener, host)
+    name = gateway_host_name(mesh, gateway, listener, host)
     return Object(NETWORKING, "VirtualService", name, gateway.workload.namespace, spec, origin, Wave.ROUTES)
 
 

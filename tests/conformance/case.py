@@ -31,6 +31,9 @@ SEND = frozenset(
         "chunked",
         "times",
         "phase",
+        "serverFirst",
+        "silent",
+        "stream",
     }
 )
 EXPECT = frozenset(
@@ -66,7 +69,8 @@ class Send:
     `hosts` are the Host lines as they are sent. `target` is sent byte for byte (latin-1). `times` sends it so often. A later `phase` is
     sent when all of the earlier ones are answered. `watch`: the backends are asked what they saw of it. `tls_version`: the newest that the
     client speaks. `client_cert` is of the authority that gateways ask for, `foreign_cert` is of another. `chunked`: the body's length is
-    not said.
+    not said. `server_first`: the client waits for the server's greeting before it says anything; `silent`: it connects, and says nothing
+    for so many seconds. `stream`: over HTTP/2, so many parts go to and fro while the request is open.
     """
 
     client: str
@@ -89,6 +93,9 @@ class Send:
     foreign_cert: bool = False
     http2: bool = False
     chunked: bool = False
+    server_first: bool = False
+    silent: float = 0
+    stream: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +213,13 @@ def send_of(send: dict[str, Any]) -> Send:
         tls=bool(send.get("tls", False)),
         client_cert=send.get("clientCert") is True,
         foreign_cert=send.get("clientCert") == "foreign",
-        http2=send.get("http") == 2,
+        http2=send.get("http") == 2 or "stream" in send,
         chunked=bool(send.get("chunked", False)),
         body=int(send.get("body", 0)),
         times=int(send.get("times", 1)),
         phase=int(send.get("phase", 0)),
         tls_version=send["tls"] if isinstance(send.get("tls"), str) else None,
+        server_first=bool(send.get("serverFirst", False)),
+        silent=float(send.get("silent", 0)),
+        stream=int(send.get("stream", 0)),
     )

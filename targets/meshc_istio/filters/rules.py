@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from meshc.model import Gateway, HeaderChanges, Mesh, Redirect, Route, Rule, Service
-from meshc_istio.check_point import GATEWAY, check_points
+from meshc_istio.check_point import GATEWAY, CheckPoint
 from meshc_istio.complaints import Complain, may_filter
-from meshc_istio.envoy_filter import OUTBOUND, Priority, envoy_filter, merge_connection_manager
+from meshc_istio.filters.envoy_filter import OUTBOUND, Order, Patch, merge_connection_manager, merge_route
 from meshc_istio.names import route_name
-from meshc_istio.objects import Object
+from meshc_istio.redirect_to_https import redirected_hosts
 
 _KEEP_SERVER: Final = {"server_header_transformation": "PASS_THROUGH"}
 _DROP_PORT: Final = {"strip_any_host_port": True}
@@ -16,30 +16,21 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _APPEND_ACTIONS: Final = {"set": "OVERWRITE_IF_EXISTS_OR_ADD", "add": "APPEND_IF_EXISTS_OR_ADD"}
 
 
-def rule_patches(mesh: Mesh, complain: Complain) -> Iterator[Object]:
-    """An EnvoyFilter for each workload whose proxy tries a rule that needs one."""
-    settings = {(route.name, rule.name): _settings(mesh, route, rule, complain) for route in mesh.routes for rule in route.rules}
-    headers = {(route.name, rule.name): _empty_headers(mesh, rule, complain) for route in mesh.routes for rule in route.rules}
-    if not any(settings.values()) and not any(headers.values()):
-        return
-    for point in check_points(mesh):
-        context = GATEWAY if point.gateway is not None else OUTBOUND
-        merged: dict[str, Any] = {}
-        patches: list[dict[str, Any]] = []
-        for route in _routes_of(mesh, point.service, point.gateway):
-            for rule in route.rules:
-                merged |= settings[route.name, rule.name]
-                if value := headers[route.name, rule.name]:
-                    patches.append(_merge_route(context, route_name(route, rule), value))
-        if merged:
-            patches.append(merge_connection_manager(context, merged))
-        if patches:
-            yield envoy_filter(point, "rules", Priority.BEFORE_ROUTER, patches)
-
-
-def _merge_route(context: str, name: str, value: dict[str, Any]) -> dict[str, Any]:
-    match = {"context": context, "routeConfiguration": {"vhost": {"route": {"name": name}}}}
-    return {"applyTo": "HTTP_ROUTE", "match": match, "patch": {"operation": "MERGE", "value": value}}
+def rule_patches(point: CheckPoint, complain: Complain) -> Iterator[Patch]:
+    """Yield what the rules that a workload's proxy tries need of it."""
+    mesh, context = point.mesh, GATEWAY if point.gateway is not None else OUTBOUND
+    for route in _routes_of(mesh, point.service, point.gateway):
+        for rule in route.rules:
+            if settings := _settings(mesh, route, rule, complain):
+                yield Patch(Order.SETTINGS, merge_connection_manager(context, settings), "a response header or Location", rule.origin)
+            if value := _empty_headers(mesh, rule, complain):
+                yield Patch(Order.RULES, merge_route(context, route_name(route, rule), value), "an empty header", rule.origin)
+    if point.gateway is not None:
+        for listener in point.gateway.listeners:
+            if listener.redirect_to_https and any(host.startswith("*") for host in redirected_hosts(point.gateway, listener)):
+                what = "`redirectToHttps` for hosts not known by name"
+                if may_filter(mesh, "redirect-port", what, listener.origin, complain):
+                    yield Patch(Order.SETTINGS, merge_connection_manager(context, _DROP_PORT), "redirectToHttps", listener.origin)
 
 
 def _empty_headers(mesh: Mesh, rule: Rule, complain: Complain) -> dict[str, Any]:

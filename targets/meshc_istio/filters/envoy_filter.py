@@ -1,10 +1,12 @@
-"""The frame of an EnvoyFilter: whose proxy, which chain, where in it, and in which order several of them stand (L16)."""
+"""The frame of an EnvoyFilter: whose proxy, which chain, where in it. A workload has one at most, with all of its patches."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
+from meshc.diagnostics import Origin
 from meshc_istio.check_point import CheckPoint
-from meshc_istio.names import object_name
 from meshc_istio.objects import NETWORKING_ALPHA, Object, Wave
 
 OUTBOUND: Final = "SIDECAR_OUTBOUND"
@@ -14,20 +16,35 @@ JWT: Final = "envoy.filters.http.jwt_authn"
 HCM_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
-class Priority(IntEnum):
-    """Lower ones are applied first; of those that are inserted first in the chain the last applied stands first."""
+class Order(IntEnum):
+    """The order of patches in an object: of filters that are inserted first in the chain the last one stands first."""
 
-    BEFORE_ROUTER = 10
-    CONDITIONS = 20
-    TOKENS = 30
-    NORMALIZE = 40
+    SETTINGS = 0
+    RULES = 1
+    LIMITS = 2
+    CONDITIONS = 3
+    STRICT = 4
 
 
-def envoy_filter(point: CheckPoint, what: str, priority: Priority, patches: list[dict[str, Any]]) -> Object:
-    """An EnvoyFilter for one workload."""
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A patch of a workload's proxy; `what` names the line of the spec that asks for it, at `origin`."""
+
+    order: Order
+    tree: dict[str, Any]
+    what: str
+    origin: Origin
+
+
+def envoy_filter(point: CheckPoint, patches: Iterable[Patch]) -> Object | None:
+    """Return the EnvoyFilter of a workload; None where nothing asks for one."""
+    ordered = sorted(patches, key=lambda patch: patch.order)
+    if not ordered:
+        return None
+    trees = list({repr(patch.tree): patch.tree for patch in ordered}.values())
     selector = {"labels": dict(sorted(point.selector))}
-    spec = {"workloadSelector": selector, "priority": int(priority), "configPatches": patches}
-    return Object(NETWORKING_ALPHA, "EnvoyFilter", object_name(point.name, what), point.namespace, spec, point.origin, Wave.FILTERS)
+    spec = {"workloadSelector": selector, "configPatches": trees}
+    return Object(NETWORKING_ALPHA, "EnvoyFilter", point.name, point.namespace, spec, ordered[0].origin, Wave.CONDITIONS)
 
 
 def merge_connection_manager(context: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -41,23 +58,15 @@ def insert_first(context: str, http_filter: dict[str, Any]) -> dict[str, Any]:
     return _http_filter("INSERT_FIRST", _in_chain(context, None, None), http_filter)
 
 
-def insert_after_tokens(context: str, http_filter: dict[str, Any]) -> dict[str, Any]:
-    """A filter after tokens were read and before policies. Of several the last one inserted stands first."""
-    return _http_filter("INSERT_AFTER", _in_chain(context, None, JWT), http_filter)
-
-
 def insert_before_router(context: str, http_filter: dict[str, Any], port: int | None = None) -> dict[str, Any]:
     """A filter after all that may refuse a request, in the chains of one port or of all."""
     return _http_filter("INSERT_BEFORE", _in_chain(context, port, ROUTER), http_filter)
 
 
-def merge_route(context: str, route: str, per_filter: dict[str, Any]) -> dict[str, Any]:
-    """Settings of filters for the routes of that name."""
-    return {
-        "applyTo": "HTTP_ROUTE",
-        "match": {"context": context, "routeConfiguration": {"vhost": {"route": {"name": route}}}},
-        "patch": {"operation": "MERGE", "value": {"typed_per_filter_config": per_filter}},
-    }
+def merge_route(context: str, route: str, value: dict[str, Any]) -> dict[str, Any]:
+    """Fields laid over the routes of that name."""
+    match = {"context": context, "routeConfiguration": {"vhost": {"route": {"name": route}}}}
+    return {"applyTo": "HTTP_ROUTE", "match": match, "patch": {"operation": "MERGE", "value": value}}
 
 
 def _http_filter(operation: str, match: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:

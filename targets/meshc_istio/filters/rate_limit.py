@@ -12,26 +12,44 @@ _NO_LIMIT: Final = {"max_tokens": 4294967295, "tokens_per_fill": 4294967295, "fi
 MOST_VALUES: Final = 10000
 """Buckets that one proxy keeps for one limit; the least recently used goes first."""
 
-PEER: Final = ("meshc", "peer")
-"""Where `lua/request.lua` leaves the address of the peer: what a sidecar takes for the client's follows X-Forwarded-For."""
+_MUTATION: Final = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
+_PEER: Final = "x-meshc-peer"
+"""Carries the address of the peer past the limit: what a sidecar takes for the client's follows X-Forwarded-For."""
 
 
-def limit_filter(name: str, limit: RateLimit, *, at_gateway: bool, route: str | None = None) -> dict[str, Any]:
-    """The filter of a limit; with `route` it counts only requests that the route of that name took."""
+def limit_filters(name: str, limit: RateLimit, *, at_gateway: bool, route: str | None = None) -> list[dict[str, Any]]:
+    """The filters of a limit, in order; with `route` it counts only requests that the route of that name took."""
+    one = _limit_filter(f"meshc.{name}", limit, at_gateway=at_gateway, route=route)
+    if limit.per is not LimitKey.SOURCE_IP or at_gateway:
+        return [one]
+    peer = {
+        "header": {"key": _PEER, "value": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%"},
+        "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+    }
+    return [_mutation(f"meshc.{name}.peer", {"append": peer}), one, _mutation(f"meshc.{name}.end", {"remove": _PEER})]
+
+
+def _mutation(name: str, change: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "typed_config": {"@type": _MUTATION, "mutations": {"request_mutations": [change]}}}
+
+
+def _limit_filter(name: str, limit: RateLimit, *, at_gateway: bool, route: str | None) -> dict[str, Any]:
     config: dict[str, Any] = {
         "@type": _LIMIT,
         "stat_prefix": name.replace(".", "_"),
         "token_bucket": _NO_LIMIT,
         "always_consume_default_token_bucket": False,
-        "filter_enabled": {"runtime_key": f"{name}.enabled", **_ALWAYS},
-        "filter_enforced": {"runtime_key": f"{name}.enforced", **_ALWAYS},
+        "filter_enabled": _ALWAYS,
+        "filter_enforced": _ALWAYS,
     }
     if limit.per is LimitKey.ALL and route is None:
+        del config["always_consume_default_token_bucket"]
         return {"name": name, "typed_config": {**config, "token_bucket": bucket(limit)}}
     on_route = [] if route is None else [expression("route", f"xds.route_name == {json.dumps(route)} ? 'yes' : 'no'")]
     entry = [] if route is None else [{"key": "route", "value": "yes"}]
     ways = _keys(limit, at_gateway=at_gateway)
-    config["max_dynamic_descriptors"] = MOST_VALUES
+    if limit.per is not LimitKey.ALL:
+        config["max_dynamic_descriptors"] = MOST_VALUES
     config["rate_limits"] = [{"actions": [*on_route, *actions]} for actions, _ in ways]
     config["descriptors"] = [{"entries": [*entry, *entries], "token_bucket": bucket(limit)} for _, entries in ways]
     return {"name": name, "typed_config": config}
@@ -63,9 +81,7 @@ def _keys(limit: RateLimit, *, at_gateway: bool) -> list[tuple[list[dict[str, An
         case LimitKey.SOURCE_IP if at_gateway:
             return [([{"remote_address": {}}], [{"key": "remote_address"}])]
         case LimitKey.SOURCE_IP:
-            namespace, key = PEER
-            read = {"descriptor_key": "peer", "metadata_key": {"key": namespace, "path": [{"key": key}]}, "default_value": "none"}
-            return [([{"metadata": {**read, "source": "DYNAMIC"}}], [{"key": "peer"}])]
+            return [([{"request_headers": {"header_name": _PEER, "descriptor_key": "peer"}}], [{"key": "peer"}])]
         case LimitKey.HEADER:
             name = limit.header or ""
             there = {"request_headers": {"header_name": name, "descriptor_key": "value"}}

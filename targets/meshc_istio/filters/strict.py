@@ -1,0 +1,46 @@
+"""
+`requests: strict`: an odd request is refused before anything else looks at it (L2).
+
+One RBAC filter compares what the proxy made of a request with the grammar of its normal form (RFC 3986 section 3.3 for the path, RFC 9110
+section 7.2 for the Host). Dot segments, repeated slashes and escaped unreserved characters are gone by then: such a request is answered
+as its normal form.
+"""
+
+from typing import Any, Final
+
+from meshc.model import Mesh
+from meshc_istio.filters.rbac import ANY, RBAC, header
+
+_CONTINUATION: Final = "%[89AB][0-9A-F]"
+_UTF8: Final = "|".join(  # RFC 3629 section 4, each byte as an escape
+    (
+        f"%(?:C[2-9A-F]|D[0-9A-F]){_CONTINUATION}",
+        f"%E0%[AB][0-9A-F]{_CONTINUATION}",
+        f"%(?:E[1-9A-CEF])(?:{_CONTINUATION}){{2}}",
+        f"%ED%[89][0-9A-F]{_CONTINUATION}",
+        f"%F0%[9AB][0-9A-F](?:{_CONTINUATION}){{2}}",
+        f"%F[1-3](?:{_CONTINUATION}){{3}}",
+        f"%F4%8[0-9A-F](?:{_CONTINUATION}){{2}}",
+    )
+)
+_CHARACTER: Final = f"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%(?:2[0235]|3[CEF]|5[BDE]|60|7[BCD])|{_UTF8})"
+PATH: Final = f"/|(?:/{_CHARACTER}+)+/?"
+HOST: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?"
+_BEARER: Final = "Bearer [A-Za-z0-9._~+/=-]+"  # RFC 6750 section 2.1
+
+
+def strict_filter(mesh: Mesh) -> dict[str, Any]:
+    """The filter, which refuses by 403."""
+    tokens = {"and_rules": {"rules": [_says("authorization", "(?i).*bearer.*"), _not(_says("authorization", _BEARER))]}}
+    path = {"url_path": {"path": {"safe_regex": {"regex": PATH}}}}
+    odd = [_not(path), _not(_says(":authority", HOST)), _not(_says(":method", "|".join(mesh.methods))), tokens]
+    policy = {"permissions": odd, "principals": [ANY]}
+    return {"name": "meshc.strict", "typed_config": {"@type": RBAC, "rules": {"action": "DENY", "policies": {"odd": policy}}}}
+
+
+def _says(name: str, expression: str) -> dict[str, Any]:
+    return header(name, {"safe_regex": {"regex": expression}})
+
+
+def _not(tree: dict[str, Any]) -> dict[str, Any]:
+    return {"not_rule": tree}
