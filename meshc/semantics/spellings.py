@@ -62,8 +62,14 @@ def readings(spelled: Segments) -> tuple[Segments, ...]:
 
 def _spelled(text: str) -> str:
     """With unreserved characters unescaped, and escaped what may not stand raw: each other escape as it was sent."""
-    unescaped = _ESCAPE.sub(lambda escape: _unreserved(escape) or escape.group(0), text)
-    return "".join(_escaped(character) for character in unescaped)
+    return "/".join("".join(_escaped(character) for character in _unescaped(segment)) for segment in text.split("/"))
+
+
+def _unescaped(segment: str) -> str:
+    """With unreserved characters unescaped, unless that would complete an escape that was none: `%3%61` is text (L18)."""
+    unescaped = _ESCAPE.sub(lambda escape: _unreserved(escape) or escape.group(0), segment)
+    invalid = [sum(not escape.group(1) for escape in _ESCAPE.finditer(text)) for text in (segment, unescaped)]
+    return unescaped if invalid[0] == invalid[1] else segment
 
 
 def _unreserved(escape: re.Match[str]) -> str | None:
