@@ -95,7 +95,7 @@ def test_the_mesh_may_be_the_folder_one_stands_in(shop: Path, monkeypatch: pytes
 
 def test_a_path_is_asked_as_it_is_written(shop: Path) -> None:
     """The spelling of a path may be the question: nothing is decoded or tidied on the way."""
-    answer = asked(shop, "--via", "public", "GET", "https://shop.example.com/api/v1//users/%37/../8?q=%41#x")
+    answer = asked(shop, "--via", "public", "GET", "https://shop.example.com/api/v1//users/%37/../8?q=%41")
     assert "/api/v1/users/8?q=%41" == answer["request"]["path"]
 
 
@@ -177,3 +177,17 @@ def test_bare_names_of_other_namespaces(tmp_path: Path) -> None:
     assert "routed a/y@None" == ending(asked(tmp_path, "--from", "x", "GET", "http://y.a/"))
     ran = run("trace", tmp_path, "--from", "y", "GET", "http://x.a/")
     assert (2, True) == (ran.code, "a/y or b/y" in " ".join(ran.err.split()))
+
+
+def test_an_odd_request(shop: Path) -> None:
+    """L2: it is said why a request is odd and what else may become of it, for people and for programs."""
+    words = ("--via", "public", "GET", "https://shop.example.com/a%2Fb")
+    shown = run("trace", shop, *words).out
+    assert "odd: an escaped slash in the path\n   or refused: 4xx, 502, 503 or a closed connection\n" in shown
+    assert "   or routed to shop/frontend port http as /a/b\n" in shown
+    answer = asked(shop, *words)
+    assert "an escaped slash in the path" == answer["odd"]
+    assert [("routed", "/a/b")] == [(other["answer"]["outcome"], other["path"]) for other in answer["otherwise"]]
+    assert {"bad-request"} == {one["standsFor"] for one in answer["answers"][1:]}
+    plain = asked(shop, "--via", "public", "GET", "https://shop.example.com/status")
+    assert (None, []) == (plain["odd"], plain["otherwise"])
