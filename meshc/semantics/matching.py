@@ -26,10 +26,10 @@ def takes(pattern: Pattern, message: Message, port: str | None) -> bool:
 
 
 def taken_path(pattern: Pattern, message: Message) -> PathPattern:
-    """The path pattern by which a match took the request."""
+    """The path pattern by which a match took the request: the longest that takes it (L7)."""
     if pattern.paths is None:
         return paths.ALL_PATHS
-    return next(path for path in pattern.paths if paths.matches(path, message.segments))
+    return next(path for path in paths.longest_first(pattern.paths) if paths.matches(path, message.segments))
 
 
 def _holds(pattern: Pattern, message: Message, port: str | None) -> bool:

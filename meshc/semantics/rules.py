@@ -118,10 +118,10 @@ def _new_path(prefix: str | None, full: str | None, path: PathPattern, segments:
 
 
 def _location(redirect: Redirect, path: PathPattern, message: Message, place: Place) -> str:
-    """Absolute; a scheme that is stated brings its own default port along (as in the Gateway API)."""
+    """Absolute; a scheme that is stated brings its own default port along, the listener's scheme too (L5, as in the Gateway API)."""
     scheme = redirect.scheme or place.scheme
-    default = _DEFAULT_PORTS.get(scheme)
-    port = redirect.port if redirect.port is not None else (place.port if redirect.scheme in (None, place.scheme) else default)
+    stated = place.port if redirect.scheme is None else _DEFAULT_PORTS[redirect.scheme]
+    port = stated if redirect.port is None else redirect.port
     segments = _new_path(redirect.replace_prefix, redirect.replace_full, path, message.segments)
     there = replace(message, segments=segments).path_and_query
     return location(scheme, redirect.host or message.host, port, there)
