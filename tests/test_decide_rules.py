@@ -147,7 +147,7 @@ def test_rewrite(mesh: Mesh, host: str, path: str, arrives: str) -> None:
 
 
 def test_header_changes(mesh: Mesh) -> None:
-    """L13: remove, then set, then add; what proxies strip never arrives."""
+    """L13: remove, then set, then add; what proxies drop or write themselves is not the client's."""
     sent = (
         ("X-Drop", "1"),
         ("x-set", "old"),
@@ -155,7 +155,8 @@ def test_header_changes(mesh: Mesh) -> None:
         ("x-add", "one"),
         ("bad_name", "1"),
         ("X-Envoy-A", "1"),
-        ("x-meshc-b", "1"),
+        ("x-forwarded-for", "10.0.0.1"),
+        ("x-request-id", "1"),
         ("x-forwarded-client-cert", "By=me"),
     )
     seen = decide(mesh, edge("GET x.test /headers", *sent)).request

@@ -88,7 +88,7 @@ class Mesh:
     mtls: Mtls
     requests: str  # standard | strict
     methods: tuple[str, ...]  # all methods that are known, the standard ones included
-    scope: str  # workloads | mesh
+    scope: str  # workloads | namespace | mesh
     telemetry: Telemetry | None
     targets: tuple[TargetOptions, ...]
     services: tuple[Service, ...]

@@ -70,9 +70,9 @@ class PortShape(Shape):
     targetPort: PortNumber | None = None
     """Where the workload listens. Default: `port`."""
     protocol: ProtocolWord | None = None
-    """Default: the port's name, where that is a protocol."""
+    """What is spoken there. Default: the port's name, where that is a protocol."""
     mtls: MtlsWord | None = None
-    """Default: the service's."""
+    """How the port takes callers. Default: the service's."""
     tls: OriginateTlsShape | None = None
     """External services: the caller's proxy originates TLS."""
 
@@ -81,9 +81,9 @@ class VersionShape(Shape):
     """A subset of the endpoints."""
 
     labels: Labels | None = None
-    """Default: `version: <name>`."""
+    """Labels of its pods. Default: `version: <name>`."""
     identity: Identity | None = None
-    """Default: the service's."""
+    """Its service account. Default: the service's."""
 
 
 class CallShape(Shape):
@@ -122,7 +122,7 @@ class LoadBalancingShape(Shape):
     """How an endpoint is picked."""
 
     policy: Literal["round-robin", "least-request", "random", "hash"] | None = None
-    """Default: least-request, or hash where `hash` stands."""
+    """How the next endpoint is chosen. Default: least-request, or hash where `hash` stands."""
     hash: Annotated[HashShape | None, ShortMap({"sourceIp": True})] = None
     """What is hashed."""
     locality: Literal["off", "prefer"] = "off"
@@ -176,7 +176,7 @@ class EndpointShape(Shape):
     address: StrictStr
     """An IP address."""
     port: PortNumber | None = None
-    """Default: the port's target port."""
+    """Where the workload listens there. Default: the port's target port."""
     labels: Labels = {}
     """Labels, which versions select by."""
     locality: Locality | None = None
@@ -242,7 +242,7 @@ class ServiceShape(Shape):
     access: AccessWord | None = None
     """Who gets in where nothing more is said. Default: the mesh's."""
     mtls: MtlsWord | None = None
-    """Default: the mesh's."""
+    """How its ports take callers. Default: the mesh's."""
     calls: Annotated[list[Annotated[CallShape, Short("service")]] | None, OneOrMany()] = None
     """What it calls. Absent: unknown. `[]`: nothing."""
     endpoints: Annotated[list[EndpointShape] | None, OneOrMany()] = None

@@ -30,7 +30,15 @@ def authorization_policies(point: CheckPoint, conditions: Conditions) -> Iterato
         yield _policy(point, "deny", "DENY", rules, point.origin)
     if not checks.open:
         rules = [rule for grant in checks.allow for rule in _admitting(point, conditions, grant)]
-        yield _policy(point, None, "ALLOW", rules, checks.base_origin or point.origin)
+        yield _policy(point, None, "ALLOW", rules, _line_of_allow(point))
+
+
+def _line_of_allow(point: CheckPoint) -> Origin:
+    """The line that matters: a policy's, or what the service says itself; not what it takes over from the whole mesh."""
+    said = [grant.origin for grant in point.checks.allow if grant.origin.path[:1] == ("policies",)]
+    base = point.checks.base_origin
+    own = [base] if base is not None and base.path[:1] != ("mesh",) else []
+    return next(iter((*said, *own)), point.origin)
 
 
 def _policy(point: CheckPoint, suffix: str | None, action: str, rules: list[Rule], origin: Origin) -> Object:

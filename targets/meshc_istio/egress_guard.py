@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any, Final
 
 from meshc import paths
-from meshc.diagnostics import Origin
 from meshc.model import Call, Egress, Forward, Mesh, Name, Pattern, Port, Rule, Service, Source, SourceKind, per_mesh
 from meshc.model import Route as MeshRoute
 from meshc.paths import PathError, PathPattern
 from meshc_istio.complaints import Complain
-from meshc_istio.http_match import entries
+from meshc_istio.http_match import ANY_PORT, entries
 from meshc_istio.http_route import HttpRoute, Place, http_routes, matched
+
+_REFUSED: Final[HttpRoute] = {"directResponse": {"status": 403}}
 
 
 def reaches_outside(mesh: Mesh, rule: Rule) -> bool:
@@ -38,7 +40,7 @@ def guarded_routes(place: Place, service: Service, route: MeshRoute, rule: Rule)
             yield from http_routes(place, route, rule, narrowed)
     match = entries(place.scope, asked)
     if match:
-        yield {**matched(match), "directResponse": {"status": 403}}
+        yield {**matched(match), **_REFUSED}
 
 
 def is_guarded(mesh: Mesh, service: Service) -> bool:
@@ -66,24 +68,23 @@ def called_port_only(place: Place, host: str, routes: Iterable[HttpRoute]) -> It
     if not host.startswith("*"):
         yield from routes
         return
-    for route in routes:
-        entries_made = [
-            {**entry, "port": port.port, "authority": {"regex": f"[^:]+(?::{port.port})?"}}
-            for entry in route.get("match", [{}])
-            for port in place.ports
-            if entry.get("port") in (None, port.port)
-        ]
-        if any("authority" in entry for entry in route.get("match", ())):
-            place.complain(
-                f"hosts in the call or rule of an external service with the host {host}, which Istio can't narrow", _origin(place)
-            )
-        yield {**route, "match": entries_made}
-    yield {"directResponse": {"status": 403}}
+    made = list(routes)
+    while made and made[-1].get("directResponse") == _REFUSED["directResponse"]:
+        made.pop()  # what comes behind says the same
+    for route in made:
+        narrowed = [_to_port(entry, port) for entry in route.get("match", [{}]) for port in place.ports if _takes(entry, port)]
+        yield {**route, "match": narrowed}
+    yield _REFUSED
 
 
-def _origin(place: Place) -> Origin:
-    assert place.outside is not None  # noqa: S101 - only external services have wildcard hosts
-    return place.mesh.service_by_name[place.outside[0]].origin
+def _takes(entry: dict[str, Any], port: Port) -> bool:
+    return entry.get("port") in (None, port.port)
+
+
+def _to_port(entry: dict[str, Any], port: Port) -> dict[str, Any]:
+    """The entry, only for requests to that port whose Host names no other."""
+    hosts = entry.get("authority", {}).get("regex", f"[^:]+{ANY_PORT}")
+    return {**entry, "port": port.port, "authority": {"regex": hosts.removesuffix(ANY_PORT) + f"(?::{port.port})?"}}
 
 
 def callers_of(mesh: Mesh, external: Name) -> Iterator[tuple[Service, Call]]:

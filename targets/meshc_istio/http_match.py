@@ -18,6 +18,7 @@ Entry: TypeAlias = dict[str, Any]
 LONGEST_REGEX: Final = 1024  # Istio's validation of StringMatch
 PATH_AND_QUERY: Final = ":path"  # what a proxy calls it among the headers
 MOST_ENTRIES: Final = 512  # of one rule: beyond it a proxy's table grows out of hand
+ANY_PORT: Final = "(?::[0-9]+)?"
 _NOTHING: Final[tuple[Entry, ...]] = ({},)
 
 
@@ -109,7 +110,7 @@ def _authority(hosts: tuple[str, ...] | None) -> Sequence[Entry]:
     if not hosts:
         return []
     names = "|".join(f"[^:]+{regex.escape(host[1:])}" if host.startswith("*.") else regex.escape(host) for host in hosts)
-    return [{"authority": {"regex": rf"(?i)(?:{names})(?::[0-9]+)?"}}]
+    return [{"authority": {"regex": f"(?i)(?:{names}){ANY_PORT}"}}]
 
 
 def _port(scope: Scope, names: tuple[str, ...] | None) -> Sequence[Entry]:

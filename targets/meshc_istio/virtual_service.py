@@ -89,7 +89,7 @@ def _plain(service: Service) -> tuple[Route, Rule]:
     none = Retries(0, None, (), (), 25, 250, idempotent=False, origin=service.origin)
     action = Forward(to, rewrite=None, timeout_ms=0, retries=none, mirror=None)
     rule = Rule(
-        name="direct",
+        name="rule-1",
         matches=(Pattern(service.origin),),
         action=action,
         request_headers=HeaderChanges(),
@@ -125,13 +125,13 @@ def _of_listener(mesh: Mesh, gateway: Gateway, listener: Listener, complain: Com
     tables = routing.host_tables(mesh, gateway, listener)
     redirected = redirected_hosts(gateway, listener) if listener.redirect_to_https else {}
     for table in tables:
-        yield _of_host(mesh, gateway, listener, table, redirected.get(table.host), complain)
+        yield _of_host(mesh, gateway, listener, table, complain, https_port=redirected.get(table.host))
     served = [table.host for table in tables]
     for host, port in redirected.items():
         if host not in served:
-            yield _of_host(mesh, gateway, listener, routing.HostTable(host, ()), port, complain)
+            yield _of_host(mesh, gateway, listener, routing.HostTable(host, ()), complain, https_port=port)
     for host in _left_out(mesh, gateway, listener, [*served, *redirected]):
-        yield _of_host(mesh, gateway, listener, routing.HostTable(host, ()), None, complain)
+        yield _of_host(mesh, gateway, listener, routing.HostTable(host, ()), complain)
 
 
 def _left_out(mesh: Mesh, gateway: Gateway, listener: Listener, served: Sequence[str]) -> Iterator[str]:
@@ -150,7 +150,7 @@ def _left_out(mesh: Mesh, gateway: Gateway, listener: Listener, served: Sequence
 
 
 def _of_host(
-    mesh: Mesh, gateway: Gateway, listener: Listener, table: routing.HostTable, https_port: int | None, complain: Complain
+    mesh: Mesh, gateway: Gateway, listener: Listener, table: routing.HostTable, complain: Complain, *, https_port: int | None = None
 ) -> Object:
     """The VirtualService of a host; `https_port`: what its own rules leave is sent to https there."""
     host = table.host

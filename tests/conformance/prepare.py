@@ -10,7 +10,7 @@ def prepare(engine: IstioEngine) -> None:
     server, server_key = certificates.issue("edge", names=certificates.SERVER_NAMES)
     clients = {"client": certificates.issue("client"), "foreign": certificates.foreign()}
     engine.secret("edge-tls", {"tls.crt": server, "tls.key": server_key, "ca.crt": authority})
-    engine.secret("shop-edge-admin-cacert", {"ca.crt": authority})
+    engine.secret("mesh-shop-edge-admin-cacert", {"ca.crt": authority})
     for name, (certificate, key) in clients.items():
         (engine.folder / f"{name}.pem").write_bytes(certificate)
         (engine.folder / f"{name}.key").write_bytes(key)

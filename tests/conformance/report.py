@@ -31,7 +31,8 @@ Results = Mapping[tuple[str, str], Counter[str]]
 _TEXT: Final = """# Conformance
 <!-- Written by `make conformance`. -->
 
-Every case is a request and what must come back, with the law it holds. Cases are data in `tests/conformance/cases`; their expectations
+Every case is a request and what must come back, with the [law](reference/laws.md) it holds.
+Cases are data in `tests/conformance/cases`; their expectations
 are written by hand, never taken from an engine. Each is asked of `decide`, the reference, and of a real Istio: etcd, kube-apiserver,
 istiod, its agents and stock Envoy sidecars with real mutual TLS. To these `kubectl apply` gave the whole output of `meshc build`.
 

@@ -103,8 +103,8 @@ def _listener(mesh: Mesh, test: MeshTest) -> dict[str, Any]:
     gateway = next(one for one in mesh.gateways if one.name == test.via)
     secure = [one for one in gateway.listeners if one.protocol is ListenerProtocol.HTTPS]
     if test.scheme == "http" or not secure:
-        return {"port": next(one.port for one in gateway.listeners if one.protocol is ListenerProtocol.HTTP)}
-    return {"port": secure[0].port, "tls": True, "sni": test.host}
+        return {"port": next(one.name for one in gateway.listeners if one.protocol is ListenerProtocol.HTTP)}
+    return {"port": secure[0].name, "tls": True, "sni": test.host}
 
 
 def _client(mesh: Mesh, source: Source) -> str:

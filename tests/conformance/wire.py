@@ -15,12 +15,19 @@ import ssl
 import sys
 import time
 from collections import Counter
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
 LIMIT = 1 << 20
 TIMEOUT = 15.0
 SWITCHED = 101
+PAUSE = 0.004
+"""Between the requests of a load, which is to notice every failure, not to keep the machine busy."""
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+GREETING = b"220 at your service\r\n"
+FRAMES = b"\x81\x85\x01\x02\x03\x04igohn", b"\x82\xfe\x4e\x20\x00\x00\x00\x00" + b"\n" * 20000
+"""What clients send through a WebSocket: `hello` as text, and bytes enough for a limit of a request's body to notice, both masked."""
 
 
 async def _read_head(reader: asyncio.StreamReader) -> bytes:
@@ -58,13 +65,15 @@ class Echo:
         self.name, self.version = name, version
         self.tries: Counter[str] = Counter()
         self.seen: dict[str, list[dict[str, Any]]] = {}
+        self.greeting: set[int] = set()  # ports whose server speaks first
 
     async def serve(self, ports: list[str]) -> None:
-        """Answers on all the ports, on every address; `443/tls` speaks TLS with the certificate in echo.pem."""
+        """Answers on all the ports, on every address; `443/tls` speaks TLS with the certificate in echo.pem, `3306/greet` speaks first."""
         servers = []
         for port in ports:
-            number, _, tls = port.partition("/")
-            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if tls else None
+            number, _, kind = port.partition("/")
+            self.greeting |= {int(number)} if kind == "greet" else set()
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) if kind == "tls" else None
             if context is not None:
                 context.load_cert_chain("echo.pem")
             address = "0.0.0.0"  # noqa: S104 - a namespace of its own
@@ -77,6 +86,9 @@ class Echo:
         port = writer.get_extra_info("sockname")[1]
         peer = writer.get_extra_info("peername")[0]
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError, TimeoutError, ValueError):
+            if port in self.greeting:
+                writer.write(GREETING)
+                await writer.drain()
             while True:
                 first = await reader.read(1)
                 if not first:
@@ -132,14 +144,15 @@ class Echo:
         return await self._behave(_wish(by_name), seen, writer)
 
     async def _tunnel(self, seen: dict[str, Any], wish: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Switches protocols, tells what was seen in one line, and then echoes lines."""
-        delay = int(wish.get("delay", "0")) / 1000
+        """Switches protocols, tells what was seen in one line, and then echoes whatever comes."""
+        delay = int(wish.get("delay", "0")) / 1000  # of the first part
         switch = f"HTTP/1.1 101 X\r\nupgrade: websocket\r\nconnection: Upgrade\r\nserver: echo\r\nx-backend: {self.name}\r\n"
         switch += f"x-backend-version: {self.version}\r\n\r\n"
         writer.write(switch.encode() + json.dumps(seen).encode() + b"\n")
-        while line := await reader.readline():
+        while part := await reader.read(LIMIT):
             await asyncio.sleep(delay)
-            writer.write(line)
+            delay = 0.0
+            writer.write(part)
             await writer.drain()
         return False
 
@@ -177,9 +190,10 @@ async def ask(wish: dict[str, Any]) -> dict[str, Any]:
     """
     Sends one request as it is written, and reads its answer.
 
-    `address`, `port`, `raw` (base64 bytes of the request), or `http2`: {headers, body}; `tls`: {sni, cert, key, max}.
-    The answer: {status, headers, body, seconds}, or {refused: why}. With `until` it is sent again and again until that file is there, and
-    the answer is how often each answer came.
+    `address`, `port`, `raw` (base64 bytes of the request), or `http2`: {headers, body, stream}; `tls`: {sni, cert, key, max}. `greeted`:
+    the server speaks first. `silent`: so many seconds pass between connecting and the first byte. The answer: {status, headers, body,
+    seconds}, or {refused: why}. With `until` it is sent again and again until that file is there, and the answer is how often each answer
+    came; with `keep` as well, over one connection for as long as that lasts.
     """
     if "until" in wish:
         return {"counts": await _load(wish)}
@@ -190,28 +204,38 @@ async def ask(wish: dict[str, Any]) -> dict[str, Any]:
 
 async def _load(wish: dict[str, Any]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    while not Path(wish["until"]).exists():  # noqa: ASYNC240 - a look at a local file
-        answer = await _ask(wish)
-        by_name = {name.lower(): value for name, value in answer.get("headers", ())}
-        version = f"{by_name.get('x-backend')}@{by_name.get('x-backend-version')}"
-        counts[f"refused {answer['refused']}" if "refused" in answer else f"{answer['status']} {version}"] += 1
+    async with contextlib.aclosing(_ask_over_one_connection(wish)) as kept:
+        while not Path(wish["until"]).exists():  # noqa: ASYNC240 - a look at a local file
+            answer = await anext(kept) if wish.get("keep") else await _ask(wish)
+            by_name = {name.lower(): value for name, value in answer.get("headers", ())}
+            version = f"{by_name.get('x-backend')}@{by_name.get('x-backend-version')}"
+            counts[f"refused {answer['refused']}" if "refused" in answer else f"{answer['status']} {version}"] += 1
+            await asyncio.sleep(PAUSE)
     return counts
 
 
-async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
+async def _open(wish: dict[str, Any]) -> Streams:
     context = _context(wish.get("tls"), ["h2" if "http2" in wish else "http/1.1"])
     server_name = (wish.get("tls") or {}).get("sni")
+    opening = asyncio.open_connection(wish["address"], wish["port"], ssl=context, server_hostname=server_name, limit=LIMIT)
+    return await asyncio.wait_for(opening, TIMEOUT)
+
+
+async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
     try:
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(wish["address"], wish["port"], ssl=context, server_hostname=server_name, limit=LIMIT), TIMEOUT
-        )
+        reader, writer = await _open(wish)
     except (OSError, TimeoutError) as error:
         return {"refused": f"connect: {type(error).__name__} {error}"}
     try:
+        await asyncio.sleep(wish.get("silent", 0))
+        if wish.get("greeted") and await asyncio.wait_for(reader.readline(), TIMEOUT) != GREETING:
+            return {"refused": "answer: no greeting"}
         if "http2" in wish:
-            from tests.conformance.http2 import ask_http2  # noqa: PLC0415 - as above
+            from tests.conformance.http2 import ask_http2, stream_http2  # noqa: PLC0415 - as above
 
-            return await asyncio.wait_for(ask_http2(reader, writer, wish["http2"]["headers"], wish["http2"]["body"]), TIMEOUT)
+            headers, body, parts = (wish["http2"][key] for key in ("headers", "body", "stream"))
+            asking = stream_http2(reader, writer, headers, parts) if parts else ask_http2(reader, writer, headers, body)
+            return await asyncio.wait_for(asking, TIMEOUT)
         writer.write(base64.b64decode(wish["raw"]))
         await writer.drain()
         return await asyncio.wait_for(_answer_of(reader, writer, wish.get("method", "GET")), TIMEOUT)
@@ -221,13 +245,37 @@ async def _ask(wish: dict[str, Any]) -> dict[str, Any]:
         writer.transport.abort()
 
 
+async def _ask_over_one_connection(wish: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+    """Sends the request again and again; where an answer says that the connection ends, on a new one. No other end of one is forgiven."""
+    streams: Streams | None = None
+    try:
+        while True:
+            try:
+                streams = streams or await _open(wish)
+                reader, writer = streams
+                writer.write(base64.b64decode(wish["raw"]))
+                await writer.drain()
+                answer = await asyncio.wait_for(_answer_of(reader, writer, wish.get("method", "GET")), TIMEOUT)
+                last = any(name.lower() == "connection" and value.lower() == "close" for name, value in answer["headers"])
+            except (OSError, TimeoutError, asyncio.IncompleteReadError, ValueError) as error:
+                answer, last = {"refused": f"kept: {type(error).__name__} {error}"}, True
+            if last and streams is not None:
+                streams[1].transport.abort()
+                streams = None
+            yield answer
+    finally:
+        if streams is not None:
+            streams[1].transport.abort()
+
+
 async def _through_tunnel(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
-    """What the backend told of the upgrade, once a line has gone through the tunnel and come back."""
+    """What the backend told of the upgrade, once frames have gone through the tunnel and come back, one after the other."""
     told = await reader.readline()
-    writer.write(b"over\n")
-    await writer.drain()
-    if await reader.readline() != b"over\n":
-        raise ValueError("the tunnel does not echo")
+    for frame in FRAMES:
+        writer.write(frame)
+        await writer.drain()
+        if await reader.readexactly(len(frame)) != frame:
+            raise ValueError("the tunnel does not echo")
     return told.decode()
 
 

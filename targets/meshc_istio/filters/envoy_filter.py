@@ -1,4 +1,4 @@
-"""The frame of an EnvoyFilter: whose proxy, which chain, where in it. A workload has one at most, with all of its patches in order (L16)."""
+"""The frame of an EnvoyFilter: whose proxy, which chain, where in it. A workload has one at most, with all of its patches."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

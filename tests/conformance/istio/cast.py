@@ -1,6 +1,7 @@
 """The workloads of a rig and the Kubernetes objects that stand for them; the fixed cast is what case files are written over."""
 
 import json
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,8 +34,10 @@ PORTS: dict[str, tuple[int, int]] = {
     "grpc": (7000, 7000),
     "tcp": (9000, 9000),
     "tls": (9443, 9443),
+    "greet": (3306, 3306),
 }
-"""Every service's ports: name to port and target port."""
+"""Every service's ports: name to port and target port. At `greet` the server speaks first."""
+_SPOKEN = {"admin": "http", "greet": "tcp"}
 
 PODS = (
     Pod("web", "shop", "web", "v1", "10.244.1.1", "web"),
@@ -104,20 +107,43 @@ class Cast:
             made.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": app, "namespace": namespace}, "spec": spec})
         for pod in inside:
             made += [_pod(pod), *([self._slice(pod)] if pod.kind == "sidecar" else [])]
+        made += [each for name, address in self.names.items() for each in self._bystander(name, address)]
         return made
 
+    def router_service(self, pod: Pod, ports: Mapping[int, int]) -> list[dict[str, Any]]:
+        """The Service before a gateway's pod, which maps these ports to the pod's own, and its endpoints."""
+        spec = [
+            {"name": f"p{port}", "port": port, "targetPort": target, "protocol": "TCP", "appProtocol": "tcp"}
+            for port, target in sorted(ports.items())
+        ]
+        found = {"name": pod.name, "namespace": pod.namespace}
+        service = {"apiVersion": "v1", "kind": "Service", "metadata": found, "spec": {"selector": pod.all_labels, "ports": spec}}
+        listening = [{"name": f"p{port}", "port": target, "protocol": "TCP"} for port, target in sorted(ports.items())]
+        return [service, _endpoints(pod.name, pod, listening)]
+
     def _slice(self, pod: Pod) -> dict[str, Any]:
-        reference = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
-        return {
+        ports = [
+            {"name": port.name, "port": port.target, "protocol": "TCP", **({"appProtocol": port.protocol} if port.protocol else {})}
+            for port in self.ports_of(pod.namespace, pod.app)
+        ]
+        return _endpoints(pod.app, pod, ports)
+
+    def _bystander(self, name: str, address: str) -> Iterator[dict[str, Any]]:
+        """The Service of a name inside the cluster that stands for no workload of the cast: a collector of traces."""
+        app, _, below = name.partition(".")
+        namespace, _, kind = below.partition(".")
+        if not kind.startswith("svc.") or (namespace, app) in self.services:
+            return
+        meta = {"name": app, "namespace": namespace}
+        port = {"name": "grpc-otlp", "port": 4317, "protocol": "TCP"}
+        yield {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": {"ports": [port]}}
+        yield {
             "apiVersion": "discovery.k8s.io/v1",
             "kind": "EndpointSlice",
-            "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": {"kubernetes.io/service-name": pod.app}},
+            "metadata": {**meta, "labels": {"kubernetes.io/service-name": app}},
             "addressType": "IPv4",
-            "ports": [
-                {"name": port.name, "port": port.target, "protocol": "TCP", **({"appProtocol": port.protocol} if port.protocol else {})}
-                for port in self.ports_of(pod.namespace, pod.app)
-            ],
-            "endpoints": [{"addresses": [pod.address], "conditions": {"ready": True}, "nodeName": "node", "targetRef": reference}],
+            "ports": [port],
+            "endpoints": [{"addresses": [address], "conditions": {"ready": True}}],
         }
 
     def json(self) -> str:
@@ -135,9 +161,7 @@ class Cast:
 FIXED = Cast(
     PODS,
     {
-        f"{pod.namespace}/{pod.app}": tuple(
-            ServicePort(name, *numbers, "http" if name == "admin" else None) for name, numbers in PORTS.items()
-        )
+        f"{pod.namespace}/{pod.app}": tuple(ServicePort(name, *numbers, _SPOKEN.get(name)) for name, numbers in PORTS.items())
         for pod in PODS
     },
     {"api.example.com": EXTERNAL_ADDRESS, "other.example.com": EXTERNAL_ADDRESS, "a.b.far.example": EXTERNAL_ADDRESS},
@@ -148,6 +172,18 @@ FIXED = Cast(
 def _service_port(port: ServicePort) -> dict[str, Any]:
     spoken = {"appProtocol": port.protocol} if port.protocol else {}
     return {"name": port.name, "port": port.port, "targetPort": port.target, "protocol": "TCP", **spoken}
+
+
+def _endpoints(service: str, pod: Pod, ports: list[dict[str, Any]]) -> dict[str, Any]:
+    reference = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": {"kubernetes.io/service-name": service}},
+        "addressType": "IPv4",
+        "ports": ports,
+        "endpoints": [{"addresses": [pod.address], "conditions": {"ready": True}, "nodeName": "node", "targetRef": reference}],
+    }
 
 
 def _pod(pod: Pod) -> dict[str, Any]:

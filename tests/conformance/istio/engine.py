@@ -10,16 +10,20 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
+import yaml
+
 from meshc.diagnostics import Finding
-from meshc.model import Mesh
+from meshc.model import GatewayWorkload, Mesh
 from meshc.target import File, load, unsupported
 from tests import engines
 from tests.conformance.case import Send
 from tests.conformance.engine import Arrival, Seen
 from tests.conformance.istio import cast
+from tests.conformance.istio.argo import wave_of
 from tests.conformance.istio.host import MOUNT, unshared
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -48,7 +52,9 @@ class IstioEngine:
     def __init__(self, folder: Path, trust_domain: str = "cluster.local", workloads: cast.Cast = cast.FIXED) -> None:
         self.folder, self.trust_domain, self.cast = folder, trust_domain, workloads
         self.target = load("istio")
-        self.ports: dict[str, int] = {}
+        self.applied: list[dict[str, Any]] = []
+        self.ports: dict[str, int] = {}  # of listeners by gateway and name, as the pods listen
+        self.public: dict[int, int] = {}  # ports of listeners as clients see them, and as the pods listen
         self.change: Callable[[list[File]], list[File]] = lambda files: files  # what a mutation does to a build
 
     def __enter__(self) -> Self:
@@ -100,15 +106,42 @@ class IstioEngine:
         found = tuple(unsupported(mesh, self.target))
         if found:
             return found
-        self.ports = {f"{gateway.name.name}/{each.name}": each.port for gateway in mesh.gateways for each in gateway.listeners}
+        self._router_services(mesh)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
-            for file in self.change(list(self.target.emit(mesh))):
+            files = self.change(list(self.target.emit(mesh)))
+            self.applied = objects(files)
+            for file in files:
                 path = Path(folder) / file.path
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(file.content)
             said = self.call("apply", folder=str(MOUNT / Path(folder).name))
         assert said["bad"] == [], said
         return ()
+
+    def remove(self) -> None:
+        """Takes away what was applied, the last wave first."""
+        for _, wave in groupby(reversed(self.applied), key=wave_of):
+            self.call("kubectl", words=["delete", "-f", "-"], text=yaml.safe_dump_all(wave))
+            self.call("settle")
+        self.applied = []
+
+    def make_ready(self, mesh: Mesh) -> None:
+        """Gives the cluster what the mesh asks of it beside its objects: settings, and the gateways' Services."""
+        self._router_services(mesh)
+        values = next(file.content for file in self.target.emit(mesh) if file.path.name == "istio-values.yaml")
+        self.call("take", values=yaml.safe_load(values))
+
+    def _router_services(self, mesh: Mesh) -> None:
+        """A Service before each gateway's pods, with the ports that the mesh says it maps."""
+        self.ports = {f"{gateway.name.name}/{each.name}": each.target_port for gateway in mesh.gateways for each in gateway.listeners}
+        made: list[dict[str, Any]] = []
+        self.public = {}
+        for pod in self.cast.routers:
+            listeners = [each for gateway in mesh.gateways if _plays(pod, gateway.workload) for each in gateway.listeners]
+            self.public |= {each.port: each.target_port for each in listeners}
+            if listeners:
+                made += self.cast.router_service(pod, {each.port: each.target_port for each in listeners})
+        self.call("kubectl", words=["apply", "--server-side", "--force-conflicts", "-f", "-"], text=yaml.safe_dump_all(made))
 
     def send(self, sends: Sequence[Send]) -> list[Seen]:
         """Sends all requests, grouped by the client that sends them."""
@@ -141,23 +174,33 @@ class IstioEngine:
         return [replace(one, arrivals=tuple(arrivals.get(index, ()))) for index, one in enumerate(seen)]
 
     def begin(self, sends: Sequence[Send], stop: str) -> None:
-        """Has each request, all of one client each, sent again and again until `end`."""
+        """Has each request sent again and again until `end`: on new connections, and on one that is kept."""
         (self.folder / stop).unlink(missing_ok=True)
-        for send in sends:
-            self.call("tell", client=self._pod_of(send), wishes=[{**self._wish(send, ""), "until": str(MOUNT / stop)}])
+        for client, mine in self._by_client(sends).items():
+            wishes = [{**self._wish(send, ""), "until": str(MOUNT / stop)} for send in mine]
+            self.call("tell", client=client, wishes=[each for wish in wishes for each in (wish, {**wish, "keep": True})])
 
     def end(self, sends: Sequence[Send], stop: str) -> list[dict[str, int]]:
-        """Ends that; for each request, how often which answer came."""
+        """Ends that; how often which answer came, by client and request: on new connections, and then on the kept one."""
         (self.folder / stop).touch()
-        return [self.call("hear", client=self._pod_of(send))[0]["counts"] for send in sends]
+        return [answer["counts"] for client in self._by_client(sends) for answer in self.call("hear", client=client)]
+
+    def _by_client(self, sends: Sequence[Send]) -> dict[str, list[Send]]:
+        found: dict[str, list[Send]] = {}
+        for send in sends:
+            found.setdefault(self._pod_of(send), []).append(send)
+        return found
 
     def _wish(self, send: Send, key: str) -> dict[str, Any]:
         headers = [*send.headers, *([("x-test-id", key)] if send.watch else [])]
         if send.token is not None:
             headers.append(send.token.header)
+        if send.stream:
+            headers.append(("x-test-do", "stream"))
         wish: dict[str, Any] = {"raw": _raw(send, headers), "method": send.method, **self._address(send)}
+        wish |= {"greeted": send.server_first, "silent": send.silent}
         if send.http2:
-            wish["http2"] = {"headers": _http2_headers(send, headers), "body": send.body}
+            wish["http2"] = {"headers": _http2_headers(send, headers), "body": send.body, "stream": send.stream}
         if send.tls:
             wish["tls"] = {"sni": (send.hosts[0] if send.hosts else "") if send.sni is None else send.sni or None, "max": send.tls_version}
             if send.client_cert or send.foreign_cert:
@@ -175,7 +218,7 @@ class IstioEngine:
         if send.via is not None:
             gateway = next(pod for pod in self.cast.pods if pod.kind == "router")
             if isinstance(send.port, int):
-                return {"address": gateway.address, "port": send.port}
+                return {"address": gateway.address, "port": self.public.get(send.port, send.port)}
             name = send.port or ("https" if send.tls else "http")
             return {"address": gateway.address, "port": self.ports[f"{send.via.rpartition('/')[2]}/{name}"]}
         namespace, _, app = (send.to or "").rpartition("/")
@@ -199,6 +242,16 @@ class IstioEngine:
         ports = self.cast.ports_of(namespace, app)
         one = next((port for port in ports if port.name == (named or "http")), ports[0])
         return one.port, one.target
+
+
+def objects(files: Sequence[File]) -> list[dict[str, Any]]:
+    """A build's objects in the order of their waves."""
+    trees = [yaml.safe_load(file.content) for file in files]
+    return sorted((tree for tree in trees if isinstance(tree, dict) and "metadata" in tree), key=wave_of)
+
+
+def _plays(pod: cast.Pod, workload: GatewayWorkload) -> bool:
+    return pod.namespace == workload.namespace and set(workload.selector) <= set(pod.all_labels.items())
 
 
 def _raw(send: Send, headers: Sequence[tuple[str, str]]) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
@@ -127,10 +128,26 @@ class Host:
         """The end of every log."""
         return "\n".join(f"--- {log.name}\n{log.read_text(errors='replace')[-1500:]}" for log in sorted(self.folder.glob("*.log")))
 
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Ends one process that was started."""
+        self.processes.remove(process)
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+
     def stop(self) -> None:
         """Ends everything; what does not end by itself goes with the namespace."""
         for process in (*self.agents.values(), *reversed(self.processes)):
             process.send_signal(signal.SIGKILL)
+
+
+def fetch(url: str) -> str | None:
+    """A page of the control plane's, if it answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as reply:  # noqa: S310 - istiod's own pages
+            body: bytes = reply.read()
+            return body.decode()
+    except OSError:
+        return None
 
 
 def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
