@@ -110,7 +110,12 @@ def _bootstrap(filters: list[dict[str, Any]], shown: Mapping[str, str], port: in
     manager = {
         "@type": _HCM,
         "stat_prefix": "test",
-        "normalize_path": True,  # as Istio has it by default
+        # As Istio has it by default, and as the settings that the output relies on have it.
+        "normalize_path": True,
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": answers}]},
         "http_filters": [*filters, _ROUTER],
     }
