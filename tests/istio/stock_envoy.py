@@ -121,4 +121,8 @@ def _bootstrap(filters: list[dict[str, Any]], shown: Mapping[str, str], port: in
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-    return {"static_resources": {"listeners": [{"name": "test", "address": address, "filter_chains": [chain]}]}}
+    runtime = {"re2.max_program_size.error_level": 32768}  # as Istio's agent sets it; Envoy's own is 100
+    return {
+        "static_resources": {"listeners": [{"name": "test", "address": address, "filter_chains": [chain]}]},
+        "layered_runtime": {"layers": [{"name": "istio", "static_layer": runtime}]},
+    }
