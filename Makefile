@@ -27,13 +27,21 @@ define show
 @printf '\n\033[1m$$ %s\033[0m\n' '$(strip $(1))'; PATH="$(CURDIR)/$(BIN):$$PATH" $(1)
 endef
 
+# The first file of the demo's output that is called so, and what it says.
+define worth
+@find build/demo/istio -path 'build/demo/istio/$(1)' | LC_ALL=C sort | sed -n '1s|.*|  &\n      $(2)|p'
+endef
+
 demo: .venv/.meshc
 	$(call show,meshc lint examples/online-boutique)
 	$(call show,meshc test examples/online-boutique)
 	$(call show,meshc build examples/online-boutique --target istio -o build/demo)
 	$(call show,meshc trace examples/online-boutique --via public POST https://shop.example.com/cart/%63heckout)
 	$(call show,meshc trace examples/online-boutique --from checkoutservice POST http://cartservice:7070/hipstershop.CartService/EmptyCart)
-	@printf '\nwrote %s files below build/demo:\n' "$$(find build/demo -type f -not -name '.*' | wc -l)"; find build/demo -type f -not -name '.*' | sort | sed 's/^/  /'
+	@printf '\nthree files worth opening:\n'
+	$(call worth,boutique/authorizationpolicy-checkoutservice*.yaml,who may reach the checkout and for what)
+	$(call worth,boutique/virtualservice-productcatalogservice*.yaml,how its callers share two versions of the catalogue)
+	$(call worth,istio-values.yaml,what the cluster must have set: `meshc check-cluster` compares)
 
 test: .venv/.dev $(if $(filter true,$(CI)),engines)
 	$(PYTEST) -n $(JOBS) --dist worksteal -m 'not rig'

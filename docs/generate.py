@@ -38,12 +38,20 @@ FAMILIES: Final = {
     "7": "Resilience",
     "8": "Output",
 }
+EXIT_CODES: Final = """\
+| exit code | means |
+|---|---|
+| 0 | nothing to complain of; a warning is a complaint for `lint` alone, the others show it and go on |
+| 1 | something wrong with the mesh, a failed test, drift (`--check`), or a setting that a cluster lacks |
+| 2 | wrong usage: an option, a path, an environment, or a file that is not what it should be |
+| 3 | a bug in meshc or in a target |
+"""
 NOTE: Final = "<!-- Written by `make docs`; change the code it comes from instead. -->\n"
 
 
 def cli_page() -> str:
     """Every command with its help."""
-    parts = [f"# Commands\n{NOTE}\nExit codes: 0 clean, 1 findings, 2 wrong usage or configuration, 3 a bug in meshc.\n"]
+    parts = [f"# Commands\n{NOTE}\n{EXIT_CODES}"]
     with group.make_context("meshc", [], resilient_parsing=True) as root:
         parts.append(_help("meshc", group, root))
         for name in COMMANDS:

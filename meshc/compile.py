@@ -119,13 +119,18 @@ def _compile(loaded: Loaded, env: str | None, reader: Callable[[Origin, str], by
     environments = tuple(loaded.overlays)
     with collector_paused():
         assembled = assemble(loaded.documents, loaded.overlays[env] if env is not None else ())
-    findings = (*loaded.findings, *assembled.findings)
+    said = {finding.origin for finding in loaded.findings}  # what the text itself is wrong about is no value that could be judged
+    findings = (*loaded.findings, *(finding for finding in assembled.findings if finding.origin not in said))
     # A file that could not be read may hold what the others name, or a policy: without it there is no mesh to speak of.
     if assembled.spec is None or loaded.findings:
         return Compiled(None, findings, documents, environments)
     with collector_paused():
         mesh, wrong = resolve(assembled.spec, assembled.origin_of, reader)
-    return Compiled(mesh, (*findings, *wrong), documents, environments)
+    if not assembled.findings:
+        return Compiled(mesh, (*findings, *wrong), documents, environments)
+    # Keys that the language does not have were left out: a map may lack no more than what such a key was meant for.
+    holders = {Origin(finding.origin.file, finding.origin.path[:-1]) for finding in assembled.findings}
+    return Compiled(None, (*findings, *(finding for finding in wrong if finding.origin not in holders)), documents, environments)
 
 
 def _beside(origin: Origin, name: str) -> str:

@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Final, TypeAlias
+
+ABOUT_KEYS: Final = frozenset(("MC003", "MC011", "MC013", "MC015", "MC016", "MC017", "MC018", "MC026", "MC505"))
+"""Codes of complaints about a key, such as an unknown one; all others are about what stands behind it."""
 
 Step: TypeAlias = str | int
 """One step of a path into a YAML tree: a map key or a list index."""
@@ -63,11 +66,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A spot in a file, and what it has to do with the diagnostic."""
+    """A spot in a file, and what it has to do with the diagnostic. `value` is where the text behind a key stands, on the key's line."""
 
     file: str
     span: Span
     label: str = ""
+    value: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def diagnose(findings: Iterable[Finding], locate: Locate, name_of: Callable[[str
             place=_place(finding, locate),
             help=finding.help,
             notes=finding.notes,
-            related=tuple(replace(locate(origin), label=label) for origin, label in finding.related),
+            related=tuple(replace(locate(origin), label=label, value=None) for origin, label in finding.related),
         )
         for finding in findings
     }
@@ -108,4 +112,5 @@ def diagnose(findings: Iterable[Finding], locate: Locate, name_of: Callable[[str
 
 def _place(finding: Finding, locate: Locate) -> Place:
     found = locate(finding.origin)
-    return found if finding.span is None else replace(found, span=finding.span)
+    behind = None if finding.code in ABOUT_KEYS else found.value
+    return replace(found, span=finding.span or behind or found.span, value=None)

@@ -6,15 +6,18 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, Final
 
 from meshc.diagnostics import Finding, Origin
 from meshc.output import MARKER
-from meshc.source import Document, parse, too_large
+from meshc.source import MAX_BYTES, Document, parse, too_large
 from meshc.spec import API_VERSION
 
 ENVIRONMENTS = "environments"
 """The name of folders that hold overlays."""
+
+
+_SAYS_MESH: Final = re.compile(rb"[\"']apiVersion[\"']\s*:\s*[\"']" + API_VERSION.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +121,16 @@ def _walk(root: Path, findings: list[Finding]) -> Iterator[tuple[str, Path]]:
                 continue
             if entry.is_dir():
                 (links if entry.is_symlink() else folders).append((below, Path(entry.path)))
-            elif _is_yaml(below, findings):
+            elif _is_yaml(below, Path(entry.path), findings):
                 yield below, Path(entry.path)
 
 
-def _is_yaml(name: str, findings: list[Finding]) -> bool:
+def _is_yaml(name: str, file: Path, findings: list[Finding]) -> bool:
     """Whether a file is read; one that looks as if it should be, but is not, is a finding."""
     path = PurePosixPath(name)
+    if path.suffix.lower() == ".json" and _says_mesh(file):
+        message = "a `.json` file that says it is part of a mesh, expected `.yaml`"
+        findings.append(Finding("MC014", message, Origin(name), help="rename it: JSON is YAML too; or name it in `mesh.exclude`"))
     if path.suffix.lower() not in (".yaml", ".yml"):
         return False
     printable = name.encode("utf-8", "backslashreplace").decode()
@@ -139,6 +145,15 @@ def _is_yaml(name: str, findings: list[Finding]) -> bool:
     else:
         return True
     return False
+
+
+def _says_mesh(file: Path) -> bool:
+    """Whether a JSON file is of the language: most beside a mesh are keys and the like, and none of its business."""
+    try:
+        status = file.stat()
+        return stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES and _SAYS_MESH.search(file.read_bytes()) is not None
+    except OSError:
+        return False
 
 
 def _read(name: str, file: Path) -> bytes | Finding:

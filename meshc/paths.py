@@ -1,6 +1,7 @@
 """The normal form of a path, path patterns and their encodings (L4): one home for all who need them."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -18,7 +19,6 @@ RAW: Final = UNRESERVED | frozenset(b"!$&'()*+,;=:@")  # pchar of RFC 3986 secti
 _DOTS: Final = re.compile(r"\.\.?")
 _DOTS_WITH_PARAMETERS: Final = re.compile(r"\.\.?;.*", re.DOTALL)
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})?")
-_SLASHES: Final = re.compile(rb"%2[Ff]|%5[Cc]")
 _PLACEHOLDER: Final = re.compile(r"\*|\{[A-Za-z_][A-Za-z0-9_.-]*\}")
 
 
@@ -45,15 +45,13 @@ class PathPattern:
 @dataclass(frozen=True, slots=True)
 class Reading:
     """
-    What a raw path means.
+    What a raw path means: its normal form, None where it has none (L4).
 
-    `segments` None: the answer is 400. `refusal` says why 400 is the answer, or with `segments`, why it is permitted as well (a freedom
-    of L4). `may_close`: closing the connection is permitted instead of 400.
+    `odd` says why it is not the canonical spelling of that; None of a plain path.
     """
 
     segments: Segments | None
-    refusal: str | None = None
-    may_close: bool = False
+    odd: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,41 +79,23 @@ def split_target(raw: bytes | str) -> Target:
     return Target(rest, query.decode("utf-8", "surrogateescape") if question else None, authority, bool(hash_sign))
 
 
-def read(raw_path: bytes | str, mode: str = "normalize") -> Reading:
+def read(raw_path: bytes | str) -> Reading:
     """
-    The segments of a raw path (no query), or why it is answered 400.
+    The normal form of a raw path (no query), and why it is odd.
 
     Dot segments go first, then repeated slashes are merged: an empty segment is a segment to `..`, as RFC 3986 section 5.2.4 has it.
     """
     data = _as_bytes(raw_path)
-    freedoms: list[str] = []
-    data, hash_sign, _ = data.partition(b"#")
-    if hash_sign:
-        freedoms.append("a fragment in the path")
-    if forbidden_in_line(data):
-        return Reading(None, "a byte in the path that HTTP forbids in a request line", may_close=True)
-    if not data.startswith(b"/"):
-        return Reading(None, "a path that does not begin with a slash", may_close=True)  # no form of request-target that HTTP knows
-    raw_byte = not data.isascii()  # none that HTTP allows either
-    if b"\\" in data:
-        freedoms.append("a raw backslash in the path")
-        data = data.replace(b"\\", b"/")
-    if refusal := _unreadable(data):
-        spared = None if mode == "reject" or _SLASHES.search(data) else _readable(data)
-        if spared is None:
-            return Reading(None, refusal, may_close=raw_byte)
-        # Proxies that normalise before they look see only what is left; so does the application.
-        freedoms.append(f"{refusal}, which a proxy's first pass removes")
-        data = spared
+    if unreadable := _unreadable(data):
+        return Reading(None, unreadable)
     parts = [_decode(part).decode("utf-8") for part in data.split(b"/")[1:]]
-    if mode == "reject" and (refusal := _not_normal(data, parts)):
-        return Reading(None, refusal)
     if any(_DOTS_WITH_PARAMETERS.fullmatch(part) for part in parts):
-        freedoms.append("a dot segment with parameters")
+        return Reading(None, "a dot segment with parameters in the path")
     kept, climbs = _without_dots(parts)
     if climbs:
-        freedoms.append("a path that climbs above the root")
-    return Reading((*(part for part in kept[:-1] if part), kept[-1]), freedoms[0] if freedoms else None)
+        return Reading(None, "a path that climbs above the root")
+    segments = (*(part for part in kept[:-1] if part), kept[-1])
+    return Reading(segments, None if data == canonical(segments).encode() else _not_canonical(data, parts))
 
 
 def forbidden_in_line(data: bytes) -> bool:
@@ -124,7 +104,14 @@ def forbidden_in_line(data: bytes) -> bool:
 
 
 def _unreadable(data: bytes) -> str | None:
-    """Why every target answers 400."""
+    """Why readers disagree on its segments."""
+    if forbidden_in_line(data):
+        return "a byte in the path that HTTP forbids in a request line"
+    if not data.startswith(b"/"):
+        return "a path that does not begin with a slash"
+    for byte, name in ((b"#", "a fragment in the path"), (b"\\", "a raw backslash in the path")):
+        if byte in data:
+            return name
     if refusal := _refused(data):
         return refusal
     try:
@@ -135,43 +122,18 @@ def _unreadable(data: bytes) -> str | None:
     return None
 
 
-def _readable(data: bytes) -> bytes | None:
-    """
-    The path after the first pass of a proxy that normalises before it looks, if it is readable then.
-
-    Such a pass removes dot segments; and where decoding would complete an escape that was none, it escapes the percent sign.
-    """
-    spelled = _ESCAPE.sub(_percent_sign, data)
-    return next((each for each in map(_without_removed, (data, spelled)) if not _unreadable(each)), None)
-
-
-def _percent_sign(escape: re.Match[bytes]) -> bytes:
-    ahead = escape.string[escape.end() : escape.end() + 2 * len("%41")]
-    completed = escape.group(1) is None and re.match(rb"[0-9A-Fa-f]{2}", _ESCAPE.sub(_unescape_unreserved, ahead))
-    return b"%25" if completed else escape.group(0)
-
-
-def _unescape_unreserved(escape: re.Match[bytes]) -> bytes:
-    byte = int(escape.group(1), 16) if escape.group(1) else None
-    return bytes([byte]) if byte in UNRESERVED else escape.group(0)
-
-
-def _without_removed(data: bytes) -> bytes:
-    """The raw path without what dot segments remove, themselves and their parameters included; a final one leaves a final slash."""
-    kept: list[bytes] = []
-    names = [_dot_name(part) for part in data.split(b"/")[1:]]
-    for part, name in zip(data.split(b"/")[1:], names, strict=True):
-        if name is None:
-            kept.append(part)
-        elif name == b".." and kept:
-            kept.pop()
-    return b"".join(b"/" + part for part in (*kept, *([b""] if names[-1] is not None else [])))
-
-
-def _dot_name(part: bytes) -> bytes | None:
-    """`.` or `..` where the raw segment is that one, escaped or with parameters as it may be."""
-    found = re.fullmatch(rb"((?:\.|%2[Ee]){1,2})(?:(?:;|%3[Bb]).*)?", part, re.DOTALL)
-    return None if found is None else re.sub(rb"%2[Ee]", b".", found.group(1))
+def _not_canonical(data: bytes, parts: list[str]) -> str:
+    """Why a path with a normal form is not its canonical spelling."""
+    if any(_DOTS.fullmatch(part) for part in parts):
+        return "a dot segment in the path"
+    if "" in parts[:-1]:
+        return "repeated slashes in the path"
+    for escape in _ESCAPE.finditer(data):
+        if int(escape.group(1), 16) in RAW:
+            return f"an escape in the path that its character does not need: {escape.group(0).decode()}"
+        if escape.group(0) != escape.group(0).upper():
+            return f"an escape in the path in lower case: {escape.group(0).decode()}"
+    return "a character in the path that needs an escape"
 
 
 def _refused(data: bytes) -> str | None:
@@ -189,31 +151,18 @@ def _refused(data: bytes) -> str | None:
     return None
 
 
-def _not_normal(data: bytes, parts: list[str]) -> str | None:
-    """Why `mesh.paths: reject` answers 400."""
-    if any(escape.group(1) and int(escape.group(1), 16) in UNRESERVED for escape in _ESCAPE.finditer(data)):
-        return "an escaped unreserved character in the path"
-    if any(_DOTS.fullmatch(part) or _DOTS_WITH_PARAMETERS.fullmatch(part) for part in parts):
-        return "a dot segment in the path"
-    if "" in parts[:-1]:
-        return "an empty segment inside the path"
-    return None
-
-
 def _without_dots(parts: list[str]) -> tuple[list[str], bool]:
     """The segments without dot segments, and whether one climbed above the root; a final dot segment leaves a final slash."""
     kept: list[str] = []
     climbs = False
     for part in parts:
-        name = part.partition(";")[0] if _DOTS_WITH_PARAMETERS.fullmatch(part) else part
-        if name not in (".", ".."):
+        if part not in (".", ".."):
             kept.append(part)
-        elif name == ".." and kept:
+        elif part == ".." and kept:
             kept.pop()
-        elif name == "..":
+        elif part == "..":
             climbs = True
-    last = parts[-1].partition(";")[0] if _DOTS_WITH_PARAMETERS.fullmatch(parts[-1]) else parts[-1]
-    if last in (".", ".."):
+    if parts[-1] in (".", ".."):
         kept.append("")
     return kept, climbs
 
@@ -236,7 +185,7 @@ def canonical(segments: Segments) -> str:
 
 def canonical_segment(segment: str) -> str:
     """Each byte raw if it may stand so in a segment (`RAW`), else as an upper-case escape."""
-    return "".join(chr(byte) if byte in RAW else f"%{byte:02X}" for byte in segment.encode())
+    return "".join(chr(byte) if byte in RAW else f"%{byte:02X}" for byte in segment.encode("utf-8", "surrogateescape"))
 
 
 def decoded(segments: Segments) -> str:
@@ -320,6 +269,14 @@ def matches(pattern: PathPattern, segments: Segments) -> bool:
     if len(segments) < len(own) or (len(segments) > len(own) and not pattern.below):
         return False
     return all(_takes(mine, other) for mine, other in zip(own, segments, strict=False))
+
+
+def matches_spelling(pattern: PathPattern, spelled: Segments) -> bool:
+    """Whether segments as they are spelled lie in the pattern's canonical spelling: how an engine compares that decodes nothing."""
+    if pattern.regex is not None:
+        return regex.matcher(canonical_regex(pattern)).fullmatch(decoded(spelled))
+    own = tuple(None if segment is None else canonical_segment(segment) for segment in pattern.segments)
+    return matches(PathPattern(own, pattern.below, None, pattern.text), spelled)
 
 
 def _takes(mine: Segment, other: str) -> bool:
@@ -428,6 +385,11 @@ def _meet(one: Segment, other: Segment) -> bool:
 
 
 # --- rewrites -------------------------------------------------------------------------------------------------------------------
+
+
+def longest_first(patterns: Iterable[PathPattern]) -> tuple[PathPattern, ...]:
+    """The patterns, the longest first, however they are listed: of those that take a path, the first is the one whose prefix goes (L7)."""
+    return tuple(sorted(patterns, key=lambda pattern: (-len(pattern.segments), pattern.below, pattern.text)))
 
 
 def rewrite_prefix(segments: Segments, pattern: PathPattern, new: str) -> Segments:

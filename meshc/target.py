@@ -30,7 +30,11 @@ class Target(Protocol):
     `supports` are the language features it expresses exactly; a mesh that uses another one is an error at its line before `emit` is called.
     `acceptable` are the approximations that a user may accept by name (`mesh.targets.<name>.accept`), each with what it gives up.
     `check` gives what no feature name can say: combinations, versions, options. `emit` is pure: no disk, clock, randomness or environment.
-    `summary` gives lines for a person about what the files need from outside (such as settings of the control plane).
+    `summary` is a checklist for a person: what has to be there for the files to do what the mesh says, such as settings of the control
+    plane. Each line begins with `you must`, the most important one comes first; what follows a line break is a command or setting, kept
+    whole. A line that begins otherwise is a note, which `--quiet` does not hide.
+
+    A target may do more: `OpensBackDoors`, `ChecksSettings`.
     """
 
     name: str
@@ -41,6 +45,74 @@ class Target(Protocol):
     def check(self, mesh: Mesh) -> Iterable[Finding]: ...
     def emit(self, mesh: Mesh) -> Iterable[File]: ...
     def summary(self, mesh: Mesh) -> Iterable[str]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackDoor:
+    """Something a target made in its engine's back door, since no object says it: `made` names it, `origin` is what asks for it."""
+
+    made: str
+    why: str
+    origin: Origin
+
+
+@runtime_checkable
+class OpensBackDoors(Protocol):
+    """A target some of whose files speak to the engine behind the engine: every build names them, each with the line that asks for it."""
+
+    def back_doors(self, mesh: Mesh) -> Iterable[BackDoor]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """
+    A setting that a build relies on and that an engine does not have so.
+
+    `wanted` and `found` are short texts in the engine's own syntax, `found` is None where nothing is said; `why` says what goes wrong.
+    """
+
+    name: str
+    wanted: str
+    found: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """
+    What an engine's settings say of those that a build relies on.
+
+    `asked` are the names of all that were looked for, `lacking` those that are not as the build needs them, `remedy` is the text that
+    gives all of these at once, `unseen` are settings that the text given can't show.
+    """
+
+    asked: tuple[str, ...]
+    lacking: tuple[Setting, ...]
+    remedy: str
+    unseen: tuple[str, ...] = ()
+
+
+class SettingsError(Exception):
+    """A text that holds no settings, or can't be read; the message says what was expected. `line` counts from 1, 0 is the whole text."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+@runtime_checkable
+class ChecksSettings(Protocol):
+    """
+    A target whose files rely on settings of a control plane, and that can read them from what such a one prints.
+
+    `settings_from` says for a person where that text comes from and `settings_into` where the remedy goes; `check_settings` is pure, and
+    raises SettingsError for a text that it can't use.
+    """
+
+    settings_from: str
+    settings_into: str
+
+    def check_settings(self, mesh: Mesh, text: bytes) -> Settings: ...
 
 
 class TargetError(Exception):

@@ -67,14 +67,28 @@ def holds(mesh: Mesh, case: Case) -> None:
 
 
 def summary(decision: Decision) -> str:
-    """A decision in one line: `routed shop/users@v2`, `redirect 301 https://...`, `denied 403`; freedoms after `|`."""
-    first, *others = decision.permitted
+    """
+    A decision in one line: `routed shop/users@v2`, `redirect 301 https://...`, `denied 403`; further answers after `|`.
+
+    Freedoms are left out, the refusals of odd requests among them: `freedoms` and `readings` show these.
+    """
+    first, *others = (answer for answer in decision.permitted if answer.stands_for is None)
     shown = _answer(first)
     if decision.location is not None:
         shown += f" {decision.location}"
     if first.outcome == "routed":
         shown += "".join(f" {_reached(one)}" for one in decision.destinations)
     return " | ".join((shown, *(_answer(one) for one in others)))
+
+
+def freedoms(decision: Decision) -> str:
+    """What an engine may answer in the stead of the first answer (L18), in one line."""
+    return " | ".join(_answer(answer) for answer in decision.permitted if answer.stands_for is not None)
+
+
+def readings(decision: Decision) -> set[str]:
+    """What else `requests: standard` permits to make of an odd request: each in one line, with the path that arrives."""
+    return {summary(one) + ("" if one.request is None else f" {one.request.path}") for one in decision.otherwise}
 
 
 def _answer(answer: Answer) -> str:

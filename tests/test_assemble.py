@@ -237,23 +237,93 @@ def test_two_overlays_patch_different_rules_of_one_route() -> None:
     assert "environments/o1.yaml" == origin(assembled, "routes", "shop/r", "rules", 1, "timeout")[0]
 
 
-def test_overlay_tests_replace_those_of_their_namespace() -> None:
-    """An overlay's tests take the place of all tests of its namespace, and know where they were written."""
-    line = "  - {{name: {}, from: x, to: y, expect: denied}}\n"
-    base = HEAD + "tests:\n" + line.format("a") + line.format("b")
+@pytest.mark.parametrize(
+    ("overlay", "expected", "help_"),
+    [
+        (
+            "services: {users: {access: deny}}",
+            "no service default/users that the overlay could change; did you mean shop/users?",
+            "`namespace: shop`",
+        ),
+        (
+            "namespace: shop\nservices: {user: {access: deny}}",
+            "no service shop/user that the overlay could change; did you mean shop/users?",
+            None,
+        ),
+        (
+            "namespace: shop\nservices: {usres: {calls: []}}",
+            "no service shop/usres that the overlay could change; did you mean shop/users?",
+            None,
+        ),
+        (
+            "namespace: shop\nservices: {else: {access: deny}}",
+            "no service shop/else that the overlay could change, expected one of users",
+            None,
+        ),
+        ("namespace: shop\nroutes: {r: {timeout: 1s}}", "no route shop/r that the overlay could change, expected one of none", "`rules`"),
+        (
+            "namespace: shop\npolicies: {p: {services: users}}",
+            "no policy shop/p that the overlay could change, expected one of none",
+            "`allow`",
+        ),
+    ],
+)
+def test_overlay_changes_what_is_not_there(overlay: str, expected: str, help_: str | None) -> None:
+    """A change of a thing that its namespace does not have is an error at its name, and says which thing may be meant."""
+    finding = only(put_together(USERS, over=(f"apiVersion: meshc/v1\n{overlay}\n",)))
+    assert ("MC017", expected, 2) == (finding.code, finding.message, len(finding.origin.path))
+    assert help_ is None or help_ in (finding.help or "")
+
+
+def test_overlay_may_add_a_worker() -> None:
+    """A service that says no more than its calls is a new one, if none is called almost so."""
+    assembled = put_together(USERS, over=(HEAD + "services: {nightly: {calls: [users]}}\n",))
+    assert "MC017" not in [finding.code for finding in assembled.findings]
+
+
+def test_overlay_replaces_traffic_whole() -> None:
+    """Shares of one whole are one value: the old version's share does not stay beside the new one's."""
+    base = HEAD + "services:\n  users: {ports: {http: 80}, versions: {v1: {}, v2: {}}, traffic: {v1: 100}}\n"
+    for overlay in ("{v2: 100}", "{v1: null, v2: 100}"):
+        users = spec_of(base, over=(HEAD + f"services: {{users: {{traffic: {overlay}}}}}\n",)).services["shop/users"]
+        assert {"v2": 100} == users.traffic
+    finding = only(put_together(base, over=(HEAD + "services: {users: {traffic: {v3: null, v2: 100}}}\n",)))
+    assert ("MC017", ("services", "users", "traffic", "v3")) == (finding.code, finding.origin.path)
+
+
+LINE = "  - {{name: {}, from: {}, to: y, expect: denied}}\n"
+
+
+def test_overlay_tests_are_added() -> None:
+    """An overlay's tests come to those of their namespace, one with a known name in its place; each knows where it was written."""
+    base = HEAD + "tests:\n" + LINE.format("a", "x") + LINE.format("b", "x")
     other = base.replace("shop", "other")
-    assembled = put_together(base, other, over=(HEAD + "tests:\n" + line.format("c"),))
+    assembled = put_together(base, other, over=(HEAD + "tests:\n" + LINE.format("c", "x") + LINE.format("a", "z"),))
     assert assembled.spec is not None
-    assert {"shop": ["c"], "other": ["a", "b"]} == {name: [test.name for test in tests] for name, tests in assembled.spec.tests.items()}
-    assert ("environments/o0.yaml", ("tests", 0)) == origin(assembled, "tests", "shop", 0)
+    assert {"shop": [("a", "z"), ("b", "x"), ("c", "x")], "other": [("a", "x"), ("b", "x")]} == {
+        name: [(test.name, test.from_) for test in tests] for name, tests in assembled.spec.tests.items()
+    }
+    assert ("environments/o0.yaml", ("tests", 1)) == origin(assembled, "tests", "shop", 0)
+    assert ("f0.yaml", ("tests", 1)) == origin(assembled, "tests", "shop", 1)
+    assert ("environments/o0.yaml", ("tests", 0)) == origin(assembled, "tests", "shop", 2)
+
+
+def test_overlay_removes_tests() -> None:
+    """Null removes a namespace's tests, and is an error where there are none."""
+    base = HEAD + "tests:\n" + LINE.format("a", "x")
+    assert {"shop": []} == spec_of(base, over=(HEAD + "tests: null\n",)).tests
+    finding = only(put_together(USERS, over=(HEAD + "tests: null\n",)))
+    assert ("MC017", Origin("environments/o0.yaml", ("tests",))) == (finding.code, finding.origin)
 
 
 def test_tests_of_one_namespace_in_two_overlays() -> None:
-    """Tests are one key of their namespace: two overlays that set it are at odds, at both places."""
+    """Two overlays may both bring tests; two tests of one name are at odds, at both places."""
     over = HEAD + "tests: [{name: a, from: x, to: y, expect: denied}]\n"
     finding = only(put_together(USERS, over=(over, over)))
-    assert ("MC016", Origin("environments/o1.yaml", ("tests",))) == (finding.code, finding.origin)
-    assert [Origin("environments/o0.yaml", ("tests",))] == [related for related, _ in finding.related]
+    assert ("MC016", Origin("environments/o1.yaml", ("tests", 0))) == (finding.code, finding.origin)
+    assert [Origin("environments/o0.yaml", ("tests", 0))] == [related for related, _ in finding.related]
+    tests = spec_of(USERS, over=(over, over.replace("name: a", "name: b"))).tests["shop"]
+    assert ["a", "b"] == [test.name for test in tests]
 
 
 def test_overlay_of_the_mesh_block() -> None:

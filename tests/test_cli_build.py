@@ -2,12 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
+from meshc.diagnostics import Origin
+from meshc.target import BackDoor, File
 from tests.commands import MESH, mesh_folder, plug_in_toy, run
 
 BUILT = "shop/users\nshop/web\n"
@@ -30,10 +33,15 @@ def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
+def words(text: str) -> str:
+    """A text without its line breaks: where they come depends on the length of the folder's name."""
+    return " ".join(text.split())
+
+
 def test_builds_beside_the_mesh(mesh: Path) -> None:
     """Without -o the output lies in `out` beside the mesh, for the targets that the mesh names; a summary says so."""
     ran = run("build", mesh)
-    assert (0, f"toy -> {mesh / 'out' / 'toy'}: 1 written, 0 unchanged\n", "") == (ran.code, ran.out, ran.err)
+    assert (0, f"wrote 1 file to {mesh / 'out' / 'toy'}: services.txt", "") == (ran.code, words(ran.out), ran.err)
     assert BUILT == (mesh / "out" / "toy" / "services.txt").read_text()
 
 
@@ -47,7 +55,7 @@ def test_builds_again(mesh: Path) -> None:
     """The output is no part of the mesh, and an unchanged build says so."""
     run("build", mesh)
     ran = run("build", mesh)
-    assert (0, f"toy -> {mesh / 'out' / 'toy'}: 0 written, 1 unchanged\n") == (ran.code, ran.out)
+    assert (0, f"{mesh / 'out' / 'toy'} is up to date: 1 file") == (ran.code, words(ran.out))
 
 
 def test_builds_an_environment(mesh: Path) -> None:
@@ -137,27 +145,98 @@ def test_a_broken_target_is_a_bug(mesh: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_accepted_approximations_are_listed(mesh: Path) -> None:
-    """Every build names what the user accepted, and what the target needs from outside."""
+    """Every build names what the user accepted, a quiet one too, and what is given up by it."""
     (mesh / "mesh.yaml").write_text(MESH.replace("toy: {}", "toy: {accept: [less-exact]}"))
     for _ in range(2):
-        assert "accepted approximation: less-exact" in run("build", mesh).out
+        assert "  accepted less-exact\n" in run("build", mesh, "--quiet").out
 
 
-def test_notes_of_the_target_are_shown(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the files need from outside is part of the summary."""
+def test_what_is_given_up_is_said(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An accepted approximation stands there with the target's words for it."""
     import meshc_toy  # noqa: PLC0415 - installed by the fixture
 
-    monkeypatch.setattr(meshc_toy.ToyTarget, "summary", lambda *_: ("set pathNormalization\nhelm upgrade istiod",))
-    assert "  - set pathNormalization\n    helm upgrade istiod\n" in run("build", mesh).out
+    monkeypatch.setattr(meshc_toy, "target", meshc_toy.ToyTarget(acceptable={"less-exact": "ports are not listed"}))
+    (mesh / "mesh.yaml").write_text(MESH.replace("toy: {}", "toy: {accept: [less-exact]}"))
+    assert "  accepted less-exact: ports are not listed\n" in run("build", mesh).out
 
 
-def test_changes_by_hand_are_named(mesh: Path) -> None:
-    """The summary says what was changed by hand and is undone."""
-    run("build", mesh)
-    (mesh / "out" / "toy" / "services.txt").write_text("edited")
-    out = run("build", mesh).out
-    assert "1 written, 0 unchanged" in out
-    assert "undone changes by hand: services.txt" in out
+CHECKLIST = ("you must run the check", "you must set one thing:\nhelm upgrade istiod " + "x" * 100, "for version 7")
+
+
+def test_the_checklist_is_shown(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the files need from outside is part of the summary, in the target's order; commands are never broken."""
+    import meshc_toy  # noqa: PLC0415 - installed by the fixture
+
+    monkeypatch.setattr(meshc_toy.ToyTarget, "summary", lambda *_: CHECKLIST)
+    expected = f"  - you must run the check\n  - you must set one thing:\n      helm upgrade istiod {'x' * 100}\n  - for version 7\n"
+    assert run("build", mesh).out.endswith(f" services.txt\n{expected}")
+
+
+def test_quiet_hides_the_checklist(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`-q` leaves out what the user must see to, and nothing else: not what was written, nor other notes."""
+    import meshc_toy  # noqa: PLC0415 - installed by the fixture
+
+    monkeypatch.setattr(meshc_toy.ToyTarget, "summary", lambda *_: CHECKLIST)
+    for option in ("-q", "--quiet"):
+        out = run("build", mesh, option, "-o", mesh / f"out{option}").out
+        assert out.endswith(" services.txt\n  - for version 7\n")
+        assert "you must" not in out
+
+
+def test_back_doors_are_named(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a target had to say behind its engine's back is named once, with each line that asks for it, in a quiet build too."""
+    import meshc_toy  # noqa: PLC0415 - installed by the fixture
+
+    lines = {"rateLimits": ("services", "users"), "maxRequestBody": ("services", "web")}
+    doors = [BackDoor("EnvoyFilter shop/users", why, Origin("mesh.yaml", path)) for why, path in lines.items()]
+    other = BackDoor("EnvoyFilter a/b", "requests", Origin("mesh.yaml", ("mesh",)))
+    monkeypatch.setattr(meshc_toy.ToyTarget, "back_doors", lambda *_: [*doors, other], raising=False)
+    monkeypatch.chdir(mesh)
+    expected = (
+        "  EnvoyFilter shop/users:\n    rateLimits, at mesh.yaml:6\n    maxRequestBody, at mesh.yaml:5\n"
+        "  EnvoyFilter a/b: requests, at mesh.yaml:3\n"
+    )
+    for options in ((), ("--quiet",)):
+        assert run("build", *options).out.endswith(f"\n{expected}")
+
+
+def test_counts_by_kind(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A first build is told by kinds, not by a screen of names; later ones name what they did, up to ten."""
+    import meshc_toy  # noqa: PLC0415 - installed by the fixture
+
+    def makes(count: int, name: str = "x") -> None:
+        objects = [File(PurePosixPath(f"a/{n}.yaml"), f"apiVersion: v1\nkind: Service\nmetadata: {name}\n".encode()) for n in range(count)]
+        others = [File(PurePosixPath("gateway.yaml"), b"apiVersion: x/v1\nkind: Gateway\n"), File(PurePosixPath("values.yaml"), b"a: 1\n")]
+        monkeypatch.setattr(meshc_toy.ToyTarget, "emit", lambda *_: [*objects, *others])
+
+    def lines(*options: str) -> list[str]:
+        ran = run("build", mesh, "-o", "out", *options)
+        assert 0 == ran.code
+        return ran.out.splitlines()
+
+    monkeypatch.chdir(mesh)
+    makes(12)
+    assert ["wrote 14 files to out/toy: 1 Gateway, 12 Service, values.yaml"] == lines()
+    makes(13)
+    assert ["wrote 1 of 15 files to out/toy: 1 Service", "  added   a/12.yaml"] == lines()
+    (mesh / "out" / "toy" / "values.yaml").write_text("edited")
+    assert ["wrote 1 of 15 files to out/toy: values.yaml", "  changed values.yaml"] == lines()
+    makes(12)
+    assert ["removed 1 file from out/toy, which has 14 files now", "  removed a/12.yaml"] == lines()
+    makes(12, "y")
+    told = lines()
+    assert ("wrote 12 of 14 files to out/toy: 12 Service", 12, "  ... and 2 more") == (told[0], len(told), told[-1])
+
+
+@pytest.mark.parametrize("colour", ["always", "never"])
+def test_the_summary_fits_the_terminal(tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch, colour: str) -> None:
+    """No line is longer than the terminal is wide, colours not counted; a count and its kind stay together."""
+    monkeypatch.setenv("COLUMNS", "80")
+    ran = run("build", root / "examples" / "online-boutique", "-o", tmp_path, "--color", colour)
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", ran.out).splitlines()
+    assert (0, True) == (ran.code, ("\x1b" in ran.out) is (colour == "always"))
+    assert [] == [line for line in lines if len(line) > 80]
+    assert [] == [line for line in lines if re.search(r" \d+$", line)]
 
 
 def test_foreign_files_stop_a_build(mesh: Path) -> None:
@@ -193,6 +272,13 @@ def test_to_standard_output(mesh: Path) -> None:
     """`-o -` writes the build and nothing else to standard output, and no file."""
     ran = run("build", mesh, "-o", "-")
     assert (0, BUILT, ["mesh.yaml"]) == (ran.code, ran.out, files(mesh))
+
+
+def test_what_is_given_up_is_said_beside_standard_output(mesh: Path) -> None:
+    """Who pipes a build into a cluster is told what the mesh accepts too, on the other stream."""
+    (mesh / "mesh.yaml").write_text(MESH.replace("toy: {}", "toy: {accept: [less-exact]}"))
+    ran = run("build", mesh, "-o", "-")
+    assert (0, BUILT, "  accepted less-exact\n") == (ran.code, ran.out, ran.err)
 
 
 def test_to_standard_output_never_partly(mesh: Path) -> None:

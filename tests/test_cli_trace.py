@@ -53,6 +53,11 @@ def ending(answer: dict[str, Any]) -> str:
         (["--plaintext", "--to", "payments", "--port", "9090", "GET", "/metrics"], "routed shop/payments@None"),
         (["--plaintext", "GET", "http://payments.shop:9090/metrics"], "routed shop/payments@None"),
         (["--plaintext", "--to", "payments", "GET", "/metrics"], "refused"),
+        # A scheme's default port reads as none: the only port, or http.
+        (["--from", "frontend", "GET", "https://api.stripe.com:443/"], "routed shop/stripe@None"),
+        (["--from", "frontend", "GET", "https://api.stripe.com/"], "routed shop/stripe@None"),
+        (["--from", "frontend", "GET", "http://users:80/x"], "routed shop/users@v1 shop/users@v2"),
+        (["--via", "public", "GET", "https://shop.example.com:443/status"], "respond 200"),
         (["--from", "spiffe://shop.example/ns/sandbox/sa/x", "--to", "users", "GET", "/"], "denied 403"),
         (["--via", "public", "GET", "https://shop.example.com/api/v1/users/7"], "routed shop/users@v1 shop/users@v2"),
         (["--via", "shop/public", "GET", "https://shop.example.com/api/v1/users/7", "-H", "x-canary: always"], "routed shop/users@v2"),
@@ -90,7 +95,7 @@ def test_the_mesh_may_be_the_folder_one_stands_in(shop: Path, monkeypatch: pytes
 
 def test_a_path_is_asked_as_it_is_written(shop: Path) -> None:
     """The spelling of a path may be the question: nothing is decoded or tidied on the way."""
-    answer = asked(shop, "--via", "public", "GET", "https://shop.example.com/api/v1//users/%37/../8?q=%41#x")
+    answer = asked(shop, "--via", "public", "GET", "https://shop.example.com/api/v1//users/%37/../8?q=%41")
     assert "/api/v1/users/8?q=%41" == answer["request"]["path"]
 
 
@@ -131,6 +136,9 @@ def test_json_is_valid_by_its_schema(shop: Path, root: Path) -> None:
         (["--from", "frontend", "--to", "user", "GET", "/"], "did you mean 'users'?"),
         (["--from", "frontend", "--to", "payments", "--port", "htp", "GET", "/"], "http (80)"),
         (["--from", "frontend", "GET", "users/"], "is no URL"),
+        (["--from", "frontend", "GET", "ftp://users/"], "scheme 'ftp', expected http or https"),
+        (["--from", "frontend", "GET", "http://users:443/"], "no port 443"),
+        (["--from", "frontend", "--to", "users", "--port", "443", "GET", "https://users:443/"], "no port '443'"),
         (["--from", "frontend", "GET", "/x"], "--to"),
         (["--from", "stripe", "GET", "http://users/"], "outside the mesh"),
         (["--plaintext", "GET", "http://nobody.example/"], "plaintext"),
@@ -169,3 +177,17 @@ def test_bare_names_of_other_namespaces(tmp_path: Path) -> None:
     assert "routed a/y@None" == ending(asked(tmp_path, "--from", "x", "GET", "http://y.a/"))
     ran = run("trace", tmp_path, "--from", "y", "GET", "http://x.a/")
     assert (2, True) == (ran.code, "a/y or b/y" in " ".join(ran.err.split()))
+
+
+def test_an_odd_request(shop: Path) -> None:
+    """L2: it is said why a request is odd and what else may become of it, for people and for programs."""
+    words = ("--via", "public", "GET", "https://shop.example.com/a%2Fb")
+    shown = run("trace", shop, *words).out
+    assert "odd: an escaped slash in the path\n   or refused: 4xx, 502, 503 or a closed connection\n" in shown
+    assert "   or routed to shop/frontend port http as /a/b\n" in shown
+    answer = asked(shop, *words)
+    assert "an escaped slash in the path" == answer["odd"]
+    assert [("routed", "/a/b")] == [(other["answer"]["outcome"], other["path"]) for other in answer["otherwise"]]
+    assert {"bad-request"} == {one["standsFor"] for one in answer["answers"][1:]}
+    plain = asked(shop, "--via", "public", "GET", "https://shop.example.com/status")
+    assert (None, []) == (plain["odd"], plain["otherwise"])

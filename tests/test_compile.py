@@ -39,6 +39,66 @@ def test_lint_checks_every_environment() -> None:
     ]
 
 
+def spots(*texts: str) -> list[tuple[str, int, str]]:
+    """Of what is wrong with these files (the second an overlay): code, line, and the text that is marked."""
+    files = dict(zip(("mesh.yaml", "environments/prod.yaml"), (f"apiVersion: meshc/v1\n{text}\n".encode() for text in texts), strict=False))
+    found = []
+    for one in lint(files):
+        span = one.place.span
+        line = files[one.place.file].decode().splitlines()[span.line - 1]
+        found.append((one.code, span.line, line[span.column - 1 : span.end_column - 1]))
+    return found
+
+
+ROUTED = "namespace: shop\nservices: {api: {ports: {http: 80}}, two: {ports: {http: 80, grpc: 81}}}\n"
+ROUTED += "gateways: {public: {listeners: {http: 80}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (ROUTED + "routes: {r: {gateways: public, hosts: a.example, rules: {to: apu}}}", [("MC101", 5, "apu")]),
+        (ROUTED + "routes: {r: {gateways: public, hosts: a.example, rules: {to: {service: api, port: htp}}}}", [("MC102", 5, "htp")]),
+        ("services: {api: {ports: {http: 80}, access: alow}}", [("MC012", 2, "alow")]),
+        ("services: {api: {ports: {http: 80}, acess: allow}}", [("MC011", 2, "acess")]),
+        ("services: {api: {ports: {http: 80}, selector: {}}}", [("MC012", 2, "selector")]),
+        ("services: {api: {ports: {web: 80}}}", [("MC013", 2, "web")]),
+        ("services: {api: {ports: {http: 80}, calls: [nobody]}}", [("MC101", 2, "nobody")]),
+    ],
+)
+def test_what_is_marked(text: str, expected: list[tuple[str, int, str]]) -> None:
+    """A wrong value is marked itself, not its key; a wrong key, and one that lacks something, is marked itself too."""
+    assert expected == spots(text)
+
+
+def test_an_alias_without_anchor_is_said_once() -> None:
+    """What the alias would have stood for is not missed as well."""
+    assert [("MC002", 2, "*p")] == spots("services: {web: {ports: *p}}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("{to: wbe, timeut: 5s}", [("MC101", 5, "wbe"), ("MC011", 5, "timeut")]),
+        ("{to: api, timeut: 5s}", [("MC011", 5, "timeut")]),
+        ("{to: wbe, timeut: 5s, retries: 7}", [("MC011", 5, "timeut"), ("MC012", 5, "7")]),
+        ("{to: wbe, heders: {}}", [("MC011", 5, "heders")]),
+        ("{to: {service: two, prt: http}, timeut: 5s}", [("MC011", 5, "prt"), ("MC011", 5, "timeut")]),
+        ("{to: [{service: two, prt: http}, {service: wbe}]}", [("MC011", 5, "prt"), ("MC101", 5, "wbe")]),
+    ],
+)
+def test_an_unknown_key_hides_no_wrong_name(rule: str, expected: list[tuple[str, int, str]]) -> None:
+    """What can still be checked is checked: names, where all that is wrong with the shape are unknown keys with plain values."""
+    text = ROUTED + f"routes: {{r: {{gateways: public, hosts: a.example, rules: [{rule}]}}}}"
+    assert expected == spots(text)
+    assert load_mesh({"mesh.yaml": f"apiVersion: meshc/v1\n{text}\n".encode()}).mesh is None
+
+
+def test_a_key_that_an_overlay_removes_is_missed_there() -> None:
+    """The overlay that says null is to blame, not the file that had the key."""
+    assert [("MC013", 3, "listeners")] == spots(ROUTED, "namespace: shop\ngateways: {public: {listeners: null}}")
+
+
 def test_lint_says_once_what_the_base_has() -> None:
     """A mistake of the base is not repeated for each environment."""
     files = {"mesh.yaml": BASE + b"  shop: {ports: {http: 80}, calls: [nobody]}\n", "environments/prod.yaml": PROD}

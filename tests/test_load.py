@@ -59,6 +59,16 @@ def test_yml_is_an_error(tmp_path: Path) -> None:
     assert [("MC014", Origin("policies.yml"))] == [(finding.code, finding.origin) for finding in load(tmp_path).findings]
 
 
+def test_json_that_says_it_is_a_mesh_is_an_error(tmp_path: Path) -> None:
+    """The same of a JSON file of the language; keys and other JSON beside a mesh are left alone, and so is what is excluded."""
+    write(tmp_path, mesh_yaml=HEAD)
+    for name, text in {"users": '{"apiVersion":\t"meshc/v1"}', "keys": '{"keys": []}', "k8s": '{"apiVersion": "v1"}'}.items():
+        (tmp_path / f"{name}.json").write_text(text)
+    assert [("MC014", Origin("users.json"))] == [(finding.code, finding.origin) for finding in load(tmp_path).findings]
+    write(tmp_path, mesh_yaml=HEAD + "mesh: {exclude: users.json}\n")
+    assert () == load(tmp_path).findings
+
+
 def test_excluded_files(tmp_path: Path) -> None:
     """`mesh.exclude` leaves out files, folders and what is wrong with them."""
     write(

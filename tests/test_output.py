@@ -59,16 +59,54 @@ def test_writes_a_first_tree(tmp_path: Path) -> None:
     """Folders that are missing are made, above the output folder too."""
     done = build(tmp_path / "a" / "out", {"shop/x.yaml": "x\n", "y.yaml": "y\n"})
     assert {"t/shop/x.yaml": "x\n", "t/y.yaml": "y\n"} == tree(tmp_path / "a" / "out")
-    assert (("shop/x.yaml", "y.yaml"), (), 0, ()) == (done.written, done.removed, done.unchanged, done.edited)
+    assert (("shop/x.yaml", "y.yaml"), (), (), 0) == (done.added, done.changed, done.removed, done.unchanged)
 
 
-def test_the_list_is_one_that_sha256sum_reads(tmp_path: Path) -> None:
-    """What meshc made is listed by name and hash, in the order of names."""
+def test_the_list_holds_names_alone(tmp_path: Path) -> None:
+    """What meshc made is listed by name, in the order of names."""
     build(tmp_path, {"b.yaml": "1\n", "a/c.yaml": "2\n"})
     lines = (tmp_path / "t" / MARKER).read_text().splitlines()
-    one, two = (hashlib.sha256(content).hexdigest() for content in (b"1\n", b"2\n"))
-    assert [f"{two}  a/c.yaml", f"{one}  b.yaml"] == [line for line in lines if not line.startswith("#")]
+    assert ["./a/c.yaml", "./b.yaml"] == [line for line in lines if not line.startswith("#")]
     assert ".meshc-output" == MARKER, "its name is in users' repositories"
+
+
+def test_the_list_changes_with_the_set_of_files_only(tmp_path: Path) -> None:
+    """A build that changes what files say leaves the list as it is: no two changes of a mesh conflict over it."""
+    build(tmp_path, {"a": "1", "b": "1"})
+    before = (tmp_path / "t" / MARKER).read_bytes()
+    build(tmp_path, {"a": "2", "b": "2"})
+    assert before == (tmp_path / "t" / MARKER).read_bytes()
+    build(tmp_path, {"a": "2", "b": "2", "c": "1"})
+    assert before != (tmp_path / "t" / MARKER).read_bytes()
+
+
+def test_lists_with_digests_are_read(tmp_path: Path) -> None:
+    """A tree that version 0.1 made, whose list is one that sha256sum reads, is meshc's; the next build writes the list anew."""
+    root = tmp_path / "t"
+    (root / "shop").mkdir(parents=True)
+    lines = []
+    for path, content in (("gone", b"1"), ("shop/x", b"2")):
+        (root / path).write_bytes(content)
+        lines.append(f"{hashlib.sha256(content).hexdigest()}  {path}\n")
+    (root / "mine").write_text("mine")
+    (root / MARKER).write_text("# What meshc made here, and nothing else: it removes or replaces these files only.\n" + "".join(lines))
+    assert [MARKER] == [Path(one.path).name for one in output.check(tmp_path, {"t": files({"gone": "1", "shop/x": "2"})})]
+    assert (("shop/x",), ("gone",)) == ((done := build(tmp_path, {"shop/x": "3"})).changed, done.removed)
+    assert {"mine": "mine", "shop/x": "3"} == tree(root)
+    assert ["./shop/x"] == (root / MARKER).read_text().splitlines()[1:]
+
+
+def test_comments_and_marks_of_merges_are_no_names(tmp_path: Path) -> None:
+    """Files of others that are called like lines of a list stay: only what stands behind `./` is a name."""
+    build(tmp_path, {"a": "1"})
+    root = tmp_path / "t"
+    strangers = ["=======", "<<<<<<< HEAD", "plain", "# x"]
+    for name in strangers:
+        (root / name).write_text("mine")
+    with (root / MARKER).open("a") as listed:
+        listed.write("".join(f"{name}\n" for name in strangers))
+    build(tmp_path, {"b": "1"})
+    assert {"b", *strangers} == {*tree(root)}
 
 
 def test_replaces_and_removes_its_own(tmp_path: Path) -> None:
@@ -76,7 +114,7 @@ def test_replaces_and_removes_its_own(tmp_path: Path) -> None:
     build(tmp_path, {"old/gone.yaml": "1", "keep.yaml": "1", "change.yaml": "1"})
     done = build(tmp_path, {"keep.yaml": "1", "change.yaml": "2", "new.yaml": "1"})
     assert {"keep.yaml": "1", "change.yaml": "2", "new.yaml": "1"} == tree(tmp_path / "t")
-    assert (("change.yaml", "new.yaml"), ("old/gone.yaml",), 1) == (done.written, done.removed, done.unchanged)
+    assert (("new.yaml",), ("change.yaml",), ("old/gone.yaml",), 1) == (done.added, done.changed, done.removed, done.unchanged)
 
 
 def test_a_file_may_become_a_folder_and_back(tmp_path: Path) -> None:
@@ -246,20 +284,22 @@ def test_a_list_with_both_sides_of_a_merge(tmp_path: Path) -> None:
 def test_a_list_cannot_name_files_outside(tmp_path: Path, path: str) -> None:
     """Whatever somebody wrote into the list, nothing outside the tree is removed."""
     (tmp_path / "victim").write_text("mine")
-    assert {} == made(f"{'0' * 64}  {path}\n".encode())
+    for line in (f"./{path}", f"{'0' * 64}  {path}"):
+        assert frozenset() == made(f"{line}\n".encode())
     build(tmp_path, {"a": "1"})
     with (tmp_path / "t" / MARKER).open("a") as listed:
-        listed.write(f"{hashlib.sha256(b'mine').hexdigest()}  {path}\n")
+        listed.write(f"./{path}\n{hashlib.sha256(b'mine').hexdigest()}  {path}\n")
     build(tmp_path, {"b": "1"})
     assert {"victim": "mine", "t/b": "1"} == tree(tmp_path)
 
 
-def test_changes_by_hand_are_said(tmp_path: Path) -> None:
-    """A file of meshc's that somebody edited is replaced or removed all the same, and named."""
+def test_changes_by_hand_are_undone(tmp_path: Path) -> None:
+    """A file of meshc's that somebody edited is replaced or removed all the same, and counts as changed."""
     build(tmp_path, {"a": "1", "b": "1", "c": "1"})
     (tmp_path / "t" / "a").write_text("edited")
     (tmp_path / "t" / "b").write_text("edited")
-    assert ("a", "b") == build(tmp_path, {"a": "1", "c": "1"}).edited
+    done = build(tmp_path, {"a": "1", "c": "1"})
+    assert (("a",), ("b",)) == (done.changed, done.removed)
     assert {"a": "1", "c": "1"} == tree(tmp_path / "t")
 
 
@@ -436,22 +476,3 @@ def test_check_without_any_output(tmp_path: Path) -> None:
     """Where nothing was built yet everything is missing, and no folder is made."""
     assert ["missing"] == [one.kind.value for one in output.check(tmp_path / "out", {"t": files({"a": "1"})})]
     assert not (tmp_path / "out").exists()
-
-
-# --- one text -------------------------------------------------------------------------------------------------------------------
-
-OBJECT = "apiVersion: v1\nkind: Service\nmetadata:\n  name: x\n"
-
-
-def test_stream_holds_the_objects() -> None:
-    """Documents in the order of their paths; what kubectl would not take is left out and named."""
-    made = files({"b.yaml": OBJECT, "a.yaml": OBJECT.replace("x", "y"), "values.yaml": "meshConfig: {}\n", "notes.txt": "kind: x\n"})
-    kustomization = files({"kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"})
-    text, left_out = output.stream({"t": [*made, *kustomization]})
-    assert f"---\n# t/a.yaml\n{OBJECT.replace('x', 'y')}---\n# t/b.yaml\n{OBJECT}".encode() == text
-    assert ("t/kustomization.yaml", "t/notes.txt", "t/values.yaml") == left_out
-
-
-def test_stream_of_a_single_other_file() -> None:
-    """A target with one configuration file can be piped too."""
-    assert (b"{}", ()) == output.stream({"t": files({"envoy.json": "{}"})})

@@ -100,14 +100,82 @@ def test_bad_literal(text: str) -> None:
 
 @given(normal_paths())
 def test_canonical_is_read_back(segments: Segments) -> None:
-    """The canonical spelling of a path means that path."""
+    """The canonical spelling of a path means that path, and is not odd."""
     assert Reading(segments) == paths.read(paths.canonical(segments))
 
 
-@given(normal_paths())
-def test_canonical_passes_reject(segments: Segments) -> None:
-    """L4: the canonical spelling is in normal form, so `reject` lets it pass."""
-    assert Reading(segments) == paths.read(paths.canonical(segments), "reject")
+@pytest.mark.parametrize(
+    ("raw", "segments", "why"),
+    [
+        ("/a/b", ("a", "b"), None),
+        ("/a/b/", ("a", "b", ""), None),
+        ("/", ("",), None),
+        ("/a:b;c=1,d(e)!$&'*+@~", ("a:b;c=1,d(e)!$&'*+@~",), None),
+        ("/caf%C3%A9", ("café",), None),
+        ("/100%25/a%20b", ("100%", "a b"), None),
+        ("//a", ("a",), "repeated slashes"),
+        ("//", ("",), "repeated slashes"),
+        ("/a/", ("a", ""), None),
+        ("/a//", ("a", ""), "repeated slashes"),
+        ("/a/./b", ("a", "b"), "a dot segment"),
+        ("/p//../x", ("p", "x"), "a dot segment"),
+        ("/a/%2e%2E/b", ("b",), "a dot segment"),
+        ("/%61", ("a",), "does not need: %61"),
+        ("/x%3Ay", ("x:y",), "does not need: %3A"),
+        ("/caf%c3%a9", ("café",), "in lower case: %c3"),
+        ("/a<b", ("a<b",), "needs an escape"),
+        ("/a%2fb", None, "an escaped slash"),
+        ("/a%5Cb", None, "an escaped backslash"),
+        ("/a\\b", None, "a raw backslash"),
+        ("/a%00", None, "an escaped control byte"),
+        ("/a%7f", None, "an escaped control byte"),
+        ("/a\x01", None, "HTTP forbids"),
+        ("/a b", None, "HTTP forbids"),
+        ("/a%zz", None, "an invalid escape"),
+        ("/a%", None, "an invalid escape"),
+        ("/caf\u00e9", None, "not ASCII"),
+        ("/a%ff", None, "not UTF-8"),
+        ("/a%ed%a0%80", None, "not UTF-8"),
+        ("/x/..;p/a", None, "a dot segment with parameters"),
+        ("/x/%2e%2e%3bp/a", None, "a dot segment with parameters"),
+        ("/../a", None, "climbs above the root"),
+        ("/a#b", None, "a fragment"),
+        ("a", None, "does not begin with a slash"),
+        ("", None, "does not begin with a slash"),
+    ],
+)
+def test_normal_form(raw: str, segments: Segments | None, why: str | None) -> None:
+    """L4: a path has a normal form unless readers disagree on it; every spelling but the canonical one is odd, and it is said why."""
+    reading = paths.read(raw)
+    assert segments == reading.segments
+    assert (why is None) == (reading.odd is None)
+    assert why is None or why in (reading.odd or "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "spelled", "takes"),
+    [
+        ("/x:y", ("x:y",), True),
+        ("/x:y", ("x%3Ay",), False),
+        ("/café", ("caf%C3%A9",), True),
+        ("/café", ("caf%c3%a9",), False),
+        ("/{id}/b", ("x%3ay", "b"), True),
+        ("/{id}/b", ("", "b"), False),
+        ("/a/**", ("a", "%zz"), True),
+        ("/**", ("",), True),
+        ("/%2A", ("*",), True),
+    ],
+)
+def test_spelling(pattern: str, spelled: Segments, takes: bool) -> None:  # noqa: FBT001 - a table's column
+    """L18: an engine that decodes nothing compares what was sent with the canonical spelling of a pattern."""
+    assert takes == paths.matches_spelling(paths.parse_pattern(pattern), spelled)
+
+
+def test_spelling_of_a_regex() -> None:
+    """A regex is compared with the spelling too, through its canonical form."""
+    pattern = PathPattern((), below=False, regex="/caf[é]", text="re")
+    assert paths.matches_spelling(pattern, ("caf%C3%A9",))
+    assert not paths.matches_spelling(pattern, ("caf%c3%a9",))
 
 
 @given(normal_paths())

@@ -156,6 +156,30 @@ def test_places(path: tuple[str | int, ...], key: Span, value: Span) -> None:
     assert (key, value) == (document.span(path), document.value_span(path))
 
 
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        (("a",), Span(1, 4, 1, 5)),
+        (("a", "short", "form"), Span(1, 4, 1, 5)),
+        (("bé",), None),
+        (("bé", 0), None),
+        (("bé", 1, "c"), Span(4, 9, 4, 14)),
+        (("bé", 1, "d"), None),
+        (("e",), None),
+        (("e", "f"), Span(6, 6, 7, 9)),
+        (("missing",), None),
+    ],
+)
+def test_places_of_texts_behind_keys(path: tuple[str | int, ...], place: Span | None) -> None:
+    """What is wrong with a value is shown at the value, if that is a text on its key's line."""
+    assert place == read(PLACED).text_span(path)
+
+
+def test_a_text_on_another_line_than_its_key() -> None:
+    """The key's line is the one that comments and people look at."""
+    assert read("a:\n  b\n").text_span(("a",)) is None
+
+
 def test_anchored_scalars_stand_behind_their_anchor() -> None:
     """`&x` is no part of a key or value."""
     document = read("&k a: &v one\n")
@@ -165,7 +189,7 @@ def test_anchored_scalars_stand_behind_their_anchor() -> None:
 def test_locator_always_finds_a_place() -> None:
     """A file without a tree is pointed at by its first character."""
     locate = locator({"mesh.yaml": read("a: 1\nb: 2\n")})
-    assert Place("mesh.yaml", Span(2, 1, 2, 2)) == locate(Origin("mesh.yaml", ("b",)))
+    assert Place("mesh.yaml", Span(2, 1, 2, 2), value=Span(2, 4, 2, 5)) == locate(Origin("mesh.yaml", ("b",)))
     assert Place("other.yaml", Span(1, 1, 1, 1)) == locate(Origin("other.yaml", ("b",)))
     assert "shop/mesh.yaml" == locator({}, "shop/")(Origin("mesh.yaml")).file
 
@@ -186,6 +210,8 @@ REFUSED = [
     ("percent sign", "a: %x\n", "MC002", (1, 4), "quotes"),
     ("backtick", "a: `x`\n", "MC002", (1, 4), "quotes"),
     ("two colons", "a: b: c\n", "MC002", (1, 5), "quotes"),
+    ("two colons in a flow map", "a: {b: 1, c: d: e f, g: 1}\n", "MC002", (1, 15), 'quotes around a value that has ": " in it: "d: e f"'),
+    ("a second map without braces", "a: {c: d: {e: 1}}\n", "MC002", (1, 9), "quotes"),
     ("bracket never closed", "a: 1\nb: [\n  1\n", "MC002", (2, 4), "close it with `]`"),
     ("brace never closed", "a: {b: 1\nc: 2\n", "MC002", (2, 2), "close it"),
     ("bracket that closes nothing", "a: ]\n", "MC002", (1, 4), "remove it"),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from meshc.assemble.definitions import changes_nothing
 from meshc.assemble.gather import Gathered
 from meshc.assemble.origins import Origins
 from meshc.diagnostics import Finding, Origin, Step
@@ -28,13 +29,54 @@ def lay_over(
 ) -> dict[str, Any]:
     """The tree with the overlays of one environment laid over it; `origins` learns what they supplied."""
     laid = _Laid({}, Origin(""), {})
+    tests = _Tests(tree, origins, findings)
     for document, overlay in overlays:
         own = Origins({document.file: document.data}, overlay.origins)
+        for namespace, those in overlay.tree.pop("tests", {}).items():
+            tests.lay(namespace, those, own)
         _combine(laid, _laid(overlay.tree, (), own), (), findings)
-        for path in [path for path in overlay.origins if path[0] == "tests"]:
-            origins.add(path, overlay.origins[path])
-    result: dict[str, Any] = _Laying(origins, findings).over(tree, laid, ())
+    result: dict[str, Any] = _Laying(origins, findings).over(tests.tree, laid, ())
     return result
+
+
+class _Tests:
+    """Tests of overlays: added to those of their namespace, each in place of the one that is called like it."""
+
+    def __init__(self, tree: dict[str, Any], origins: Origins, findings: list[Finding]) -> None:
+        self._all: dict[str, Any] = {**tree.get("tests", {})}
+        self.tree = {**tree, "tests": self._all}
+        self._origins = origins
+        self._findings = findings
+        self._laid: dict[tuple[str, object], Origin] = {}  # those of this environment so far, by namespace and name
+
+    def lay(self, namespace: str, those: list[Any] | None, own: Origins) -> None:
+        """Lay one overlay's tests of a namespace over what is there; null removes all."""
+        there = self._all[namespace] = [*(self._all.get(namespace) or ())]
+        if those is None:
+            if not there:
+                message = "the overlay removes `tests`, which are not there; expected tests of the mesh below it"
+                self._findings.append(Finding("MC017", message, own.find(("tests", namespace))))
+            there.clear()
+        for index, test in enumerate(those or ()):
+            self._lay_one(namespace, there, test, own.find(("tests", namespace, index)))
+
+    def _lay_one(self, namespace: str, there: list[Any], test: Any, origin: Origin) -> None:  # noqa: ANN401 - YAML data
+        name = _name_of(test)
+        first = origin if name is None else self._laid.setdefault((namespace, name), origin)
+        if first.file != origin.file:
+            message = f"test `{name}` is set by two overlays of one environment, expected one"
+            self._findings.append(Finding("MC016", message, origin, related=((first, "set here too"),)))
+            return
+        # Twice in one file is no replacement: that two tests are called alike is said where tests are looked at.
+        old = [at for at, one in enumerate(there) if first is origin and name is not None and _name_of(one) == name]
+        place = old[0] if old else len(there)
+        there[place : place + 1] = [test]
+        self._origins.add(("tests", namespace, place), origin)
+
+
+def _name_of(test: Any) -> str | None:  # noqa: ANN401 - YAML data
+    name = test.get("name") if isinstance(test, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _laid(value: Any, path: _Path, own: Origins) -> _Laid:  # noqa: ANN401 - YAML data
@@ -63,6 +105,8 @@ class _Laying:
     def over(self, below: Any, laid: _Laid, path: _Path) -> Any:  # noqa: ANN401 - YAML data
         """The value with the overlay's laid over it."""
         if laid.children is not None:
+            if isinstance(below, dict) and path[::2] == ("services", "traffic"):
+                return self._replace(below, laid, path)
             if isinstance(below, dict):
                 return self._merge(below, laid.children, path)
             if isinstance(below, list) and isinstance(laid.value, Patch):
@@ -75,11 +119,23 @@ class _Laying:
             if child.value is None:
                 if merged.pop(key, child) is child:
                     self._removes_nothing(child, (*path, key), below)
+                else:
+                    self.origins.remove((*path, key), child.origin)
             elif key in merged:
                 merged[key] = self.over(merged[key], child, (*path, key))
+            elif len(path) == 1 and (complaint := changes_nothing(str(path[0]), key, child.value, below)):
+                self.findings.append(Finding("MC017", complaint[0], child.origin, help=complaint[1]))
             else:
                 merged[key] = self._add(child, (*path, key))
         return merged
+
+    def _replace(self, below: dict[str, Any], laid: _Laid, path: _Path) -> Any:  # noqa: ANN401 - YAML data
+        """Shares of traffic are one value, since they are shares of one whole; a null among them says what is so anyway."""
+        children = laid.children or {}
+        for key, child in children.items():
+            if child.value is None and key not in below:
+                self._removes_nothing(child, (*path, key), below)
+        return self._add(_Laid(laid.value, laid.origin, {key: child for key, child in children.items() if child.value is not None}), path)
 
     def _add(self, laid: _Laid, path: _Path) -> Any:  # noqa: ANN401 - YAML data
         """A value that replaces what was there, or is new."""

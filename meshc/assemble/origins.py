@@ -1,6 +1,6 @@
 """Which file supplied a node of the put-together tree, and at which path of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from meshc.diagnostics import Origin, Step
@@ -13,6 +13,7 @@ class Origins:
         self._files = files
         self._known = dict(known)
         self._lengths = sorted({len(path) for path in known}, reverse=True)
+        self._removed: dict[tuple[Step, ...], dict[str, Origin]] = {}
         self._first = Origin(min(files, default=""))
 
     def add(self, path: tuple[Step, ...], origin: Origin) -> None:
@@ -20,6 +21,14 @@ class Origins:
         self._known[path] = origin
         if len(path) not in self._lengths:
             self._lengths = sorted({*self._lengths, len(path)}, reverse=True)
+
+    def remove(self, path: tuple[Step, ...], origin: Origin) -> None:
+        """Say where a key of a map was removed."""
+        self._removed.setdefault(path[:-1], {})[str(path[-1])] = origin
+
+    def removed(self, path: tuple[Step, ...]) -> Iterable[tuple[str, Origin]]:
+        """The keys that were removed from a map, and where."""
+        return self._removed.get(path, {}).items()
 
     def find(self, path: tuple[Step, ...]) -> Origin:
         """Where a node was written; a node that was not, at its nearest holder."""

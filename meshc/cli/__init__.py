@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "test": "Run the tests that a mesh states.",
     "trace": "Show what happens to one request, and why.",
     "build": "Compile a mesh into configuration files.",
+    "check-cluster": "Say whether a cluster has the settings that a mesh relies on.",
     "fmt": "Lay out the files of a mesh.",
     "targets": "List what a mesh can be built for.",
     "explain": "Explain a code such as MC101.",
@@ -57,7 +58,7 @@ class Commands(click.Group):
             return None
         import importlib  # noqa: PLC0415 - only the command that is asked for is loaded
 
-        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}").command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:

@@ -11,6 +11,7 @@ from meshc.cli.options import env_option, path_argument, target_option
 from meshc.cli.terminal import Terminal, pass_terminal, terminal_options
 
 if TYPE_CHECKING:
+    from meshc.diagnostics import Locate
     from meshc.model import Mesh
     from meshc.target import File, Target
 
@@ -37,6 +38,7 @@ meshc no longer makes are removed; files it did not make are never touched.
     "--output", "-o", "out", metavar="DIR", help="Where to write; `-` is standard output. Default: the folder `out` beside the mesh."
 )
 @click.option("--check", is_flag=True, help="Write nothing; show what a build would change, and exit with 1 if it would.")
+@click.option("--quiet", "-q", is_flag=True, help="Leave out the checklist: what must be there for the files to do their work.")
 @click.option("--allow-empty", is_flag=True, help="Allow a target to make no file.")
 @terminal_options
 @pass_terminal
@@ -47,6 +49,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     env: str | None,
     out: str | None,
     check: bool,  # noqa: FBT001 - click's signature
+    quiet: bool,  # noqa: FBT001 - as above
     allow_empty: bool,  # noqa: FBT001 - as above
 ) -> int:
     """
@@ -55,6 +58,8 @@ def command(  # noqa: PLR0917 - one parameter an option
     Nothing is written where anything is wrong with the mesh, or where a target could not say exactly what the mesh says.
     """
     from meshc.cli.findings import compiled, folder_of, mesh_or_exit, target_findings, targets_or_exit  # noqa: PLC0415 - help must not wait for it
+    from meshc.report.changes import checklist  # noqa: PLC0415 - as above
+    from meshc.source import locator  # noqa: PLC0415 - as above
     from meshc.target import TargetError, load  # noqa: PLC0415 - as above
 
     if check and out == "-":
@@ -73,10 +78,21 @@ def command(  # noqa: PLR0917 - one parameter an option
     trees = {target.name: _made(target, mesh, terminal) for target in chosen}
     if not allow_empty and (empty := [name for name, files in trees.items() if not files]):
         raise click.UsageError(f"target {', '.join(empty)} makes no file of this mesh; --allow-empty takes that for an answer")
+    locate = locator(one.documents, folder_of(path))
+    # What is told is asked for before anything is written: a target that fails there writes nothing.
     if out == "-":
-        return _to_stdout(trees, terminal)
+        told = [_given_up(target, mesh, locate, terminal, colour=terminal.coloured(sys.stderr)) for target in chosen]
+        return _to_stdout(trees, told, terminal)
     folder = Path(out) if out is not None else (path if path.is_dir() else path.parent) / "out"
-    code = _checked(folder, trees, terminal) if check else _written(folder, trees, chosen, mesh, terminal)
+    if check:
+        code = _checked(folder, trees, terminal)
+    else:
+        told = [
+            _given_up(target, mesh, locate, terminal, colour=terminal.coloured())
+            + checklist(target.summary(mesh), quiet=quiet, width=terminal.width)
+            for target in chosen
+        ]
+        code = _written(folder, trees, told, terminal)
     if not asked:
         _name_others(folder, trees, terminal)
     return code
@@ -87,7 +103,7 @@ def _made(target: "Target", mesh: "Mesh", terminal: Terminal) -> tuple["File", .
     return tuple(sorted(target.emit(mesh), key=lambda file: file.path.as_posix()))
 
 
-def _to_stdout(trees: Mapping[str, Sequence["File"]], terminal: Terminal) -> int:
+def _to_stdout(trees: Mapping[str, Sequence["File"]], told: Sequence[str], terminal: Terminal) -> int:
     from meshc.output import stream  # noqa: PLC0415 - help must not wait for it
 
     text, left_out = stream(trees)
@@ -97,6 +113,8 @@ def _to_stdout(trees: Mapping[str, Sequence["File"]], terminal: Terminal) -> int
     sys.stdout.flush()
     sys.stdout.buffer.write(text)
     sys.stdout.buffer.flush()
+    for lines in filter(None, told):
+        terminal.say(lines.rstrip("\n"))
     if left_out:
         terminal.say(f"left out, since they are no Kubernetes objects: {', '.join(left_out)}")
     return 0
@@ -121,12 +139,25 @@ def _checked(folder: Path, trees: Mapping[str, Sequence["File"]], terminal: Term
     return 0
 
 
-def _written(folder: Path, trees: Mapping[str, Sequence["File"]], chosen: Sequence["Target"], mesh: "Mesh", terminal: Terminal) -> int:
-    from meshc.cli.findings import show  # noqa: PLC0415 - help must not wait for it
-    from meshc.output import WriteError, write  # noqa: PLC0415 - as above
-    from meshc.report.changes import summary  # noqa: PLC0415 - as above
+def _given_up(target: "Target", mesh: "Mesh", locate: "Locate", terminal: Terminal, *, colour: bool) -> str:
+    """What every build says of a target's files: approximations that the mesh accepts, and what goes through the engine's back door."""
+    from meshc.report.changes import given_up  # noqa: PLC0415 - help must not wait for it
+    from meshc.target import OpensBackDoors  # noqa: PLC0415 - as above
 
-    notes = [tuple(target.summary(mesh)) for target in chosen]  # a target that fails does so before anything is written
+    accepted = [(name, target.acceptable.get(name, "")) for one in mesh.targets if one.name == target.name for name in one.accept]
+    doors = []
+    if isinstance(target, OpensBackDoors):
+        for door in target.back_doors(mesh):
+            place = locate(door.origin)
+            doors.append((door.made, door.why, f"{place.file}:{place.span.line}"))
+    return given_up(sorted(accepted), doors, colour=colour, width=terminal.width)
+
+
+def _written(folder: Path, trees: Mapping[str, Sequence["File"]], told: Sequence[str], terminal: Terminal) -> int:
+    from meshc.cli.findings import show  # noqa: PLC0415 - help must not wait for it
+    from meshc.output import WriteError, kind_of, write  # noqa: PLC0415 - as above
+    from meshc.report.changes import written  # noqa: PLC0415 - as above
+
     terminal.status("writing")
     try:
         done = write(folder, trees)
@@ -134,9 +165,9 @@ def _written(folder: Path, trees: Mapping[str, Sequence["File"]], chosen: Sequen
         show(error.findings, terminal)
         return 1
     terminal.status("")
-    accepted = {options.name: options.accept for options in mesh.targets}
-    for one, lines in zip(done, notes, strict=True):
-        terminal.out(summary(one, accepted.get(one.target, ()), lines, colour=terminal.coloured(), width=terminal.width))
+    for one, text in zip(done, told, strict=True):
+        kinds = {file.path.as_posix(): kind_of(file) for file in trees[one.target]}
+        terminal.out(written(one, kinds, colour=terminal.coloured(), width=terminal.width) + text)
     return 0
 
 

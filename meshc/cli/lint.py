@@ -18,6 +18,10 @@ Examples:
   cat mesh.yaml | meshc lint - --stdin-filename mesh.yaml
 
 \b
+Exit codes: 0 no findings, 1 findings, a warning alone too, 2 wrong usage.
+A build stops at errors only, and shows warnings.
+
+\b
 Silence a judgement where it stands, with a reason:
   # meshc: ignore[MC210] both routes answer alike
 """

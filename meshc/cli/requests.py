@@ -4,17 +4,18 @@ import json
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Final
 
 import click
 
 from meshc.model import Gateway, Mesh, MeshTest, Name
-from meshc.semantics import Client, Identity, Outside, Plaintext, Request, Token, Workload
+from meshc.semantics import Client, Decision, Identity, Outside, Plaintext, Request, RequestError, Token, Workload, decide
 from meshc.semantics.expectations import request_of
 
 _URL: Final = re.compile(r"(?:(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*):)?//(?P<authority>[^/?#]*)(?P<target>.*)", re.DOTALL)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PORT: Final = re.compile(r":([0-9]+)$")
 
 
@@ -32,6 +33,11 @@ class Url:
         found = _PORT.search(self.authority or "")
         return int(found[1]) if found else None
 
+    @property
+    def says_default_port(self) -> bool:
+        """Whether its port is the one that its scheme means anyway."""
+        return self.port is not None and self.port == _DEFAULT_PORTS.get(self.scheme or "")
+
 
 def read_url(text: str) -> Url:
     """A whole URL, or a path alone."""
@@ -40,6 +46,8 @@ def read_url(text: str) -> Url:
         if not text.startswith("/"):
             raise click.UsageError(f"{text!r} is no URL, expected one such as http://users/api/v1/users, or a path with --to")
         return Url(None, None, text)
+    if found["scheme"] and found["scheme"].lower() not in _DEFAULT_PORTS:
+        raise click.UsageError(f"{text!r} has scheme {found['scheme']!r}, expected http or https")
     target = found["target"]
     return Url(found["scheme"] and found["scheme"].lower(), found["authority"], target if target.startswith("/") else f"/{target}")
 
@@ -100,6 +108,8 @@ def listener_of(gateway: Gateway, url: Url, listener: str | None) -> str | None:
     if listener is not None or url.port is None:
         return listener
     on_port = [one for one in gateway.listeners if one.port == url.port]
+    if not on_port and url.says_default_port:
+        return None
     if not on_port:
         known = ", ".join(f"{one.name} ({one.port})" for one in gateway.listeners)
         raise click.UsageError(f"gateway {gateway.name} has no listener on port {url.port}, expected one of {known}")
@@ -142,6 +152,18 @@ def asked(mesh: Mesh, asking: Asking, method: str, text: str) -> Request:
         port=port,
         token=read_token(mesh, asking.claims, asking.provider),
     )
+
+
+def decided(mesh: Mesh, asking: Asking, method: str, text: str) -> tuple[Request, Decision]:
+    """The request that a command line means, and what happens to it; the scheme's default port reads as none where nothing has it."""
+    request = asked(mesh, asking, method, text)
+    try:
+        return request, decide(mesh, request)
+    except RequestError:
+        if asking.port is not None or not read_url(text).says_default_port:
+            raise
+        request = replace(request, port=None)
+        return request, decide(mesh, request)
 
 
 def _client(mesh: Mesh, asking: Asking, url: Url) -> Client:

@@ -66,9 +66,9 @@ def command(  # noqa: PLR0917 - one parameter an option
         raise click.UsageError("who asks? give one of --from SERVICE, --via GATEWAY and --plaintext")
 
     from meshc.cli.findings import compiled, folder_of, mesh_or_exit  # noqa: PLC0415 - help must not wait for it
-    from meshc.cli.requests import Asking, asked, source_in_words  # noqa: PLC0415 - as above
+    from meshc.cli.requests import Asking, decided, source_in_words  # noqa: PLC0415 - as above
     from meshc.report.chain import chain  # noqa: PLC0415 - as above
-    from meshc.semantics import RequestError, decide  # noqa: PLC0415 - as above
+    from meshc.semantics import RequestError  # noqa: PLC0415 - as above
     from meshc.semantics.json import to_json  # noqa: PLC0415 - as above
     from meshc.source import locator  # noqa: PLC0415 - as above
 
@@ -76,8 +76,7 @@ def command(  # noqa: PLR0917 - one parameter an option
     mesh = mesh_or_exit(one, folder_of(path), terminal)
     asking = Asking(caller, via, to, port, headers, claims, provider, listener, client_ip, client_cert)
     try:
-        request = asked(mesh, asking, method, url)
-        decision = decide(mesh, request)
+        request, decision = decided(mesh, asking, method, url)
     except RequestError as error:
         raise click.UsageError(str(error)) from error
     locate = locator(one.documents, folder_of(path))

@@ -88,9 +88,10 @@ FILE = (
         "MC014",
         "wrong-extension",
         """
-        A `.yml` file in the tree of a mesh; meshc reads `.yaml`.
+        A `.yml` file in the tree of a mesh, or a `.json` file that says `apiVersion: meshc/v1`; meshc reads `.yaml`.
 
         A file that looks like part of the mesh but is not read is a policy that does not hold. Rename it, or name it in `mesh.exclude`.
+        Other JSON files, such as keys, are no part of a mesh and are left alone.
         """,
     ),
     Code(
@@ -116,10 +117,11 @@ FILE = (
         "MC017",
         "overlay-removes-nothing",
         """
-        An overlay that removes, with `null`, a key that the mesh below it does not have; or one that patches a rule that does not exist.
+        An overlay that removes, with `null`, a key that the mesh below it does not have; or one that changes a rule or thing that does
+        not exist.
 
-        Usually the key was renamed in the mesh and the overlay forgotten, so that the removal no longer happens. Use the present name, or
-        drop the entry.
+        Usually the key was renamed in the mesh and the overlay forgotten, or the overlay names no `namespace`, so that the change no longer
+        happens. Use the present name, or drop the entry. A new thing is one that says what it is: a service its ports, a route its rules.
         """,
     ),
     Code(

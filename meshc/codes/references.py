@@ -349,11 +349,12 @@ REFERENCES = (
     ),
     Code(
         "MC117",
-        "identity-deny-without-strict-mtls",
+        "identity-check-without-strict-mtls",
         """
-        A deny by identity on a port that also takes callers without a certificate.
+        A deny or require by identity, `mtls` included, on a port that also takes callers without a certificate.
 
-        The denied caller would only have to leave its certificate out. Make mTLS strict there, or allow by identity instead of denying.
+        The caller it is about would only have to leave its certificate out. Make mTLS strict there, or allow by identity instead of
+        denying, or require of everyone.
 
         ```yaml bad
         services:

@@ -8,12 +8,12 @@ from pathlib import Path
 from meshc.diagnostics import Finding, Origin
 from meshc.output.drift import Drift, drift
 from meshc.output.manifest import MARKER
-from meshc.output.stream import stream
+from meshc.output.stream import kind_of, stream
 from meshc.output.swap import alone, discard, put_in_place, recover, retire, stage, staging, sync, take_back
 from meshc.output.tree import Change, change, in_the_way, scan
 from meshc.target import File
 
-__all__ = ["MARKER", "Drift", "WriteError", "Written", "check", "left_alone", "stream", "write"]
+__all__ = ["MARKER", "Drift", "WriteError", "Written", "check", "kind_of", "left_alone", "stream", "write"]
 
 
 class WriteError(Exception):
@@ -26,14 +26,19 @@ class WriteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a build did to a target's tree; paths are relative to `folder`. `edited` are files it wrote over that somebody had changed."""
+    """What a build did to a target's tree; paths are relative to `folder`."""
 
     target: str
     folder: Path
-    written: tuple[str, ...]
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
     removed: tuple[str, ...]
     unchanged: int
-    edited: tuple[str, ...]
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """What was added and what was changed, sorted."""
+        return tuple(sorted((*self.added, *self.changed)))
 
 
 def write(out: Path, trees: Mapping[str, Sequence[File]]) -> tuple[Written, ...]:
@@ -55,7 +60,7 @@ def write(out: Path, trees: Mapping[str, Sequence[File]]) -> tuple[Written, ...]
         _remove_empty(made)
         raise
     return tuple(
-        Written(target, out / target, wanted.written, wanted.removed, wanted.unchanged, wanted.edited) for target, wanted in changes.items()
+        Written(target, out / target, wanted.added, wanted.changed, wanted.removed, wanted.unchanged) for target, wanted in changes.items()
     )
 
 

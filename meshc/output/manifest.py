@@ -1,8 +1,7 @@
-"""Which files of a folder meshc made: the list it leaves there, in the form that `sha256sum --check` reads."""
+"""Which files of a folder meshc made: the list of names it leaves there, which changes only when the set of files does."""
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -12,28 +11,24 @@ MARKER: Final = ".meshc-output"
 """The list's own name, at the root of every tree that a build made."""
 
 _HEAD: Final = "# What meshc made here, and nothing else: it removes or replaces these files only.\n"
-_LINE: Final = re.compile(r"([0-9a-f]{64})  (.+)")
+_LINE: Final = re.compile(r"(?:\./|[0-9a-f]{64}  )(.+)")
+"""A name, led by `./` so that neither a comment nor the marks of a merge are taken for one. Version 0.1 led it by the file's SHA-256."""
 
 
 def manifest(files: Iterable[File]) -> bytes:
-    """The list of these files."""
-    lines = sorted(f"{hashlib.sha256(file.content).hexdigest()}  {file.path.as_posix()}\n" for file in files)
-    return (_HEAD + "".join(sorted(lines, key=lambda line: line[66:]))).encode()
+    """The list of these files. It holds no digest: that would change with every build, and make every two changes of a mesh conflict."""
+    return (_HEAD + "".join(f"./{path}\n" for path in sorted(file.path.as_posix() for file in files))).encode()
 
 
-def made(listed: bytes) -> Mapping[str, frozenset[str]]:
+def made(listed: bytes) -> frozenset[str]:
     """
-    The paths of a list, each with the hashes it may have.
+    The paths of a list.
 
     Lines that are none are passed over, so that a list in which a merge left both sides names the files of both. Paths that would lead
     out of the tree are no paths of ours, whoever wrote them there.
     """
-    paths: dict[str, frozenset[str]] = {}
-    for line in listed.decode(errors="replace").splitlines():
-        found = _LINE.fullmatch(line)
-        if found and is_inside(found[2]):
-            paths[found[2]] = paths.get(found[2], frozenset()) | {found[1]}
-    return paths
+    lines = (_LINE.fullmatch(line) for line in listed.decode(errors="replace").splitlines())
+    return frozenset(found[1] for found in lines if found and is_inside(found[1]))
 
 
 def is_inside(path: str) -> bool:

@@ -193,7 +193,7 @@ def retire(old: Path, live: Path) -> None:
     the live tree; where it can't, the old tree stays, which the next build says.
     """
     tree = scan(old)
-    for path in (*tree.owned, *([MARKER] if tree.listed is not None else [])):
+    for path in (*sorted(tree.owned), *([MARKER] if tree.listed is not None else [])):
         if path != MARKER:
             (old / path).unlink()
     for path, entry in tree.kept.items():

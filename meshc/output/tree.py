@@ -1,6 +1,5 @@
 """What lies in an output folder before a build: which of it meshc made, what is kept, and what stands in the way."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ class Tree:
 
     root: Path
     exists: bool
-    owned: Mapping[str, frozenset[str]]
+    owned: frozenset[str]
     kept: Mapping[str, os.stat_result]
     listed: bytes | None  # None: meshc made nothing here
 
@@ -34,9 +33,14 @@ class Change:
     tree: Tree
     files: Mapping[str, bytes]  # all that the build makes, without the list
     listing: bytes
-    written: tuple[str, ...]  # new, or with other bytes than on disk
+    added: tuple[str, ...]
+    changed: tuple[str, ...]  # other bytes than on disk
     removed: tuple[str, ...]
-    edited: tuple[str, ...]  # of those, the ones that are not as meshc left them
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """All that is not on disk as the build makes it, sorted."""
+        return tuple(sorted((*self.added, *self.changed)))
 
     @property
     def unchanged(self) -> int:
@@ -52,11 +56,10 @@ class Change:
 def scan(root: Path) -> Tree:
     """The folder as it is now; links are seen as links, never followed. `root` itself is a folder or is not there."""
     if not os.path.lexists(root):
-        return Tree(root, exists=False, owned={}, kept={}, listed=None)
+        return Tree(root, exists=False, owned=frozenset(), kept={}, listed=None)
     entries = dict(_entries(root, ""))
     listed = read_plain(root / MARKER)
-    claimed = made(listed or b"")
-    owned = {path: hashes for path, hashes in claimed.items() if path in entries and stat.S_ISREG(entries[path].st_mode)}
+    owned = frozenset(path for path in made(listed or b"") if path in entries and stat.S_ISREG(entries[path].st_mode))
     ours = {*owned, *(parent for path in owned for parent in parents(path))}
     if listed is not None:
         ours.add(MARKER)
@@ -98,18 +101,10 @@ def change(tree: Tree, files: Sequence[File]) -> Change:
         or any(parent in contents for path in contents for parent in parents(path))
     ):
         raise ValueError(f"a target made files with impossible names: {sorted(file.path.as_posix() for file in files)}")
-    written, removed, edited = [], sorted(set(tree.owned) - set(contents)), []
-    for path, content in contents.items():
-        if (there := tree.content(path)) != content:
-            written.append(path)
-            if there is not None and path in tree.owned and _hash(there) not in tree.owned[path]:
-                edited.append(path)
-    edited += [path for path in removed if _hash(tree.content(path) or b"") not in tree.owned[path]]
-    return Change(tree, contents, manifest(files), tuple(sorted(written)), tuple(removed), tuple(sorted(edited)))
-
-
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+    there = {path: tree.content(path) for path in sorted(contents)}
+    added = tuple(path for path, content in there.items() if content is None)
+    changed = tuple(path for path, content in there.items() if content is not None and content != contents[path])
+    return Change(tree, contents, manifest(files), added, changed, tuple(sorted(tree.owned - contents.keys())))
 
 
 def in_the_way(wanted: Change) -> Iterator[Finding]:

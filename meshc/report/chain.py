@@ -63,13 +63,31 @@ def _ending(decision: Decision, paint: Paint) -> Iterator[str]:
     style = Style.HELP if first.outcome in _GOOD else Style.ERROR
     to = f" to {printable(decision.location)}" if decision.location is not None else ""
     yield f"=> {paint(answer_in_words(first) + to, style)}"
-    for other in others:
+    for other in others if decision.odd is None else ():
         yield f"   or {answer_in_words(other)}: engines may answer either way"
     if first.outcome is Outcome.ROUTED:
         total = sum(one.weight for one in decision.destinations) or 1
         for one in decision.destinations:
             yield f"   {paint(_reached(one, total), Style.STRONG)}{_verdict(one)}"
     yield from (f"   {line}" for line in _beside(decision))
+    yield from _freedoms(decision)
+
+
+def _freedoms(decision: Decision) -> Iterator[str]:
+    """Why an odd request is odd, and what else may become of it; where else a plain one may lead."""
+    if decision.odd is not None:
+        server_errors = any(answer.outcome is Outcome.UNAVAILABLE and answer.stands_for is not None for answer in decision.permitted)
+        refusals = "4xx, 502, 503 or a closed connection" if server_errors else "4xx or a closed connection"
+        yield f"odd: {printable(decision.odd)}"
+        yield f"   or refused: {refusals}"
+    for other in decision.otherwise:
+        if other.outcome is Outcome.ROUTED:
+            reached = [_reached(one, one.weight) for one in other.destinations if one.weight and one.verdict.outcome is Outcome.ROUTED]
+            arrives = f" as {printable(other.request.path)}" if other.request is not None else ""
+            yield f"   or routed to {', '.join(reached)}{arrives}"
+        else:
+            to = f" to {printable(other.location)}" if other.location is not None else ""
+            yield f"   or {answer_in_words(other.permitted[0])}{to}"
 
 
 def _reached(one: Reached, total: int) -> str:

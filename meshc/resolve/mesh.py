@@ -47,7 +47,7 @@ def whole_mesh(spec: Spec, root: Place, read_file: ReadFile) -> Mesh:
     conflicts((one, Place(("gateways", str(name)), name.namespace, root.origin_of, root.found)) for name, one in gateways.items())
     _identities(spec, root, services, gateways)
     routes = Routes(names, services, gateways, patterns, spec.mesh.defaults, top.at("defaults"))
-    policies = Policies(names, services, patterns)
+    policies = Policies(names, services, gateways, patterns)
     return Mesh(
         name=spec.mesh.name,
         namespace=spec.mesh.namespace,

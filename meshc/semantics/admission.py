@@ -29,22 +29,28 @@ class Verdict:
 
 
 def admit(mesh: Mesh, checks: Checks, message: Message, port: str | None, base: Reason) -> Verdict:
-    """The verdict of a check point; `base` is what decides where no policy does."""
+    """The verdict of a check point: it lets pass what it lets pass in every reading. `base` is what decides where no policy does."""
+    verdicts = [_admit(mesh, checks, reading, port, base) for reading in message.readings()]
+    return next((verdict for verdict in verdicts if not verdict.passes), verdicts[0])
+
+
+def _admit(mesh: Mesh, checks: Checks, message: Message, port: str | None, base: Reason) -> Verdict:
     token = token_of(message) if checks.providers and message.http else None
-    known = token is None or (token.valid and token.provider in checks.providers)
-    if known:
+    if token is None or (token.valid and token.provider in checks.providers):
         return _judge(mesh, checks, message, port, token=token, base=base)
     rejected = message.answer(Outcome.UNAUTHENTICATED, 401)
     reason = Reason(f"the token is not a valid one of {_list(checks.providers)}", _naming(checks, base).origin)
     if message.preflight:  # a bad token on a preflight is 401 or ignored
         ignoring = _judge(mesh, checks, message, port, token=None, base=base)
         return Verdict(unique((*ignoring.permitted, rejected)), (*ignoring.because, reason))
-    return Verdict((rejected,), (reason,))
+    # Engines that read the audience only after they have verified the token say 403 (L18 e).
+    return Verdict((rejected,) if token.audience else _or_denied(message, rejected), (reason,))
 
 
 def _judge(mesh: Mesh, checks: Checks, message: Message, port: str | None, *, token: Token | None, base: Reason) -> Verdict:
     """The verdict once the token is known to be good or missing."""
-    scene = _Scene(checks, tuple(_selected(mesh, message, port, grants) for grants in (checks.deny, checks.require, checks.allow)))
+    deny = _selected(mesh, message, port, checks.deny, deny=True)
+    scene = _Scene(checks, (deny, *(_selected(mesh, message, port, grants) for grants in (checks.require, checks.allow))))
     refusal = scene.refusal(token, base)
     if refusal is None:
         return Verdict((ROUTED,), scene.admission(token, base))
@@ -52,12 +58,20 @@ def _judge(mesh: Mesh, checks: Checks, message: Message, port: str | None, *, to
         return Verdict((REFUSED,), (refusal,))
     saviours = {candidate.provider for candidate in scene.candidates() if scene.refusal(candidate, base) is None}
     if saviours and (token is None or token.provider not in saviours):
-        return Verdict((message.answer(Outcome.UNAUTHENTICATED, 401),), (replace(refusal, what=f"a token is missing: {refusal.what}"),))
+        missing = replace(refusal, what=f"a token is missing: {refusal.what}")
+        return Verdict(_or_denied(message, message.answer(Outcome.UNAUTHENTICATED, 401)), (missing,))
     return Verdict((message.answer(Outcome.DENIED, 403),), (refusal,))
 
 
-def _selected(mesh: Mesh, message: Message, port: str | None, grants: tuple[Grant, ...]) -> tuple[Grant, ...]:
-    return tuple(grant for grant in grants if all(selects(mesh, pattern, message, port) for pattern in (grant.pattern, *grant.also)))
+def _or_denied(message: Message, owed: Answer) -> tuple[Answer, ...]:
+    """401, or in its stead 403 (L18 e)."""
+    return owed, message.answer(Outcome.DENIED, 403).instead_of(owed)
+
+
+def _selected(mesh: Mesh, message: Message, port: str | None, grants: tuple[Grant, ...], *, deny: bool = False) -> tuple[Grant, ...]:
+    return tuple(
+        grant for grant in grants if all(selects(mesh, pattern, message, port, deny=deny) for pattern in (grant.pattern, *grant.also))
+    )
 
 
 @dataclass(frozen=True, slots=True)

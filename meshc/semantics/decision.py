@@ -1,6 +1,6 @@
 """What happens to a request, what else would be as right, and which lines of the spec say so."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -25,11 +25,20 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An outcome and, of a local answer, its HTTP status; a gRPC request gets 200 and the `grpc_status` that stands for it (L9)."""
+    """
+    An outcome and, of a local answer, its HTTP status; a gRPC request gets 200 and the `grpc_status` that stands for it (L9).
+
+    `stands_for` is the answer in whose stead an engine may give this one (L18); it does not tell answers apart.
+    """
 
     outcome: Outcome
     status: int | None = None
     grpc_status: int | None = None
+    stands_for: "Answer | None" = field(default=None, compare=False, repr=False)
+
+    def instead_of(self, other: "Answer") -> "Answer":
+        """The answer as a freedom of an engine that owes the other."""
+        return replace(self, stands_for=other)
 
 
 ROUTED: Final = Answer(Outcome.ROUTED)
@@ -67,7 +76,12 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Forwarded:
-    """The request as the backend sees it: the host without port in lower case, the path in canonical spelling with its query."""
+    """
+    The request as the backend sees it: the host without port in lower case, the path with its query.
+
+    The path is in canonical spelling. Of an odd request it may be spelled as it was sent (L18), and what Host is malformed is as it was
+    sent. `headers` are the client's as rules changed them; what proxies write beside is not told.
+    """
 
     method: str
     host: str
@@ -82,17 +96,24 @@ class Decision:
 
     `permitted` are the answers that the laws allow: the first is the one this meaning gives, others are freedoms. `destinations` with
     weight 0 get nothing. `fault` and `mirror` stand beside the outcome. `because` is in the order of events.
+
+    `odd` says why the request is odd (L2): `permitted` then holds what it may be refused with, and `otherwise` are whole other readings of
+    it that `requests: standard` permits. Of a plain request `otherwise` is what a caller's proxy does that knows the telemetry collector.
+    `locations` are other permitted spellings of `location`.
     """
 
     permitted: tuple[Answer, ...]
     because: tuple[Reason, ...]
     destinations: tuple[Reached, ...] = ()
     location: str | None = None
+    locations: tuple[str, ...] = ()
     request: Forwarded | None = None
     respond: Respond | None = None
     fault: Fault | None = None
     mirror: Mirror | None = None
     response_headers: HeaderChanges = field(default_factory=HeaderChanges)
+    odd: str | None = None
+    otherwise: tuple["Decision", ...] = ()
 
     @property
     def outcome(self) -> Outcome:

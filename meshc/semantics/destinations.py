@@ -45,7 +45,8 @@ class Guard:
     def judge(self, mesh: Mesh, service: Service, port: str | None) -> Verdict:
         """The verdict on a request to an external service."""
         for call in self.calls:
-            if call.service == service.name and selects(mesh, call.pattern, self.message, port):
+            every = self.message.readings()
+            if call.service == service.name and all(selects(mesh, call.pattern, one, port) for one in every):
                 return Verdict((ROUTED,), (Reason(f"the call of {service.name} is declared", call.origin),))
         refusal = self.message.answer(Outcome.DENIED, 403) if self.message.http else REFUSED
         declared = next((call.origin for call in self.calls if call.service == service.name), service.origin)

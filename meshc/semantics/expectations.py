@@ -1,4 +1,10 @@
-"""The tests of a mesh, asked of its meaning: an expectation holds if every permitted answer satisfies it."""
+"""
+The tests of a mesh, asked of its meaning: an expectation holds if every permitted answer satisfies it.
+
+A freedom counts as the answer in whose stead it is given: `unauthenticated` holds for a 403 that an engine may say instead. So does the
+refusal that any odd request may meet, or no test of one could hold. What else an odd request may be read as is no such freedom: a test
+that `//admin` is denied fails where some engine may take it elsewhere.
+"""
 
 from dataclasses import dataclass, replace
 
@@ -70,8 +76,15 @@ def _someone(mesh: Mesh, namespace: str) -> str:
 def failure(expect: Expectation, decision: Decision) -> str | None:
     """What came instead of what was expected; None if every permitted answer satisfies it."""
     for answer in decision.permitted:
-        if not _satisfies(expect, decision, answer):
-            return f"expected {_expected(expect)}, got {_got(decision, answer)}"
+        owed = answer.stands_for or answer
+        if not _satisfies(expect, decision, owed):
+            return f"expected {_expected(expect)}, got {_got(decision, owed)}"
+    for other in decision.otherwise if decision.odd is not None else ():
+        for answer in other.permitted:
+            owed = answer.stands_for or answer
+            if not _satisfies(expect, other, owed):
+                permits = f"which `requests: standard` permits of an odd request ({decision.odd})"
+                return f"expected {_expected(expect)}, got {_got(other, owed)}, {permits}"
     return None
 
 

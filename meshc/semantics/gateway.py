@@ -9,12 +9,14 @@ from meshc.model import Gateway, Listener, ListenerProtocol, ListenerTls, Mesh, 
 from meshc.semantics import destinations, rules
 from meshc.semantics.admission import Verdict, admit
 from meshc.semantics.decision import REFUSED, Answer, Decision, Outcome, Reason
+from meshc.semantics.freedoms import freed, settle
 from meshc.semantics.hosts import is_address
-from meshc.semantics.message import Message, asked_host, read
+from meshc.semantics.message import Message, asked_host, read, without_forwarded
 from meshc.semantics.request import Outside, Request, RequestError
 from meshc.semantics.rules import Place, Taken, location
 
 _PLAIN = (ListenerProtocol.HTTP, ListenerProtocol.TCP)
+_PROTO = "x-forwarded-proto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,8 @@ def decide(mesh: Mesh, request: Request, client: Outside) -> Decision:
         return Decision((REFUSED,), (reason, Reason("a client certificate is required", listener.tls.origin)))
     if listener.protocol in (ListenerProtocol.TLS, ListenerProtocol.TCP):
         return _pass_through(mesh, gateway, connection, listener, _peer(client))
-    reading = read(mesh, request)
-    if reading.message is None:
-        return Decision(reading.answers, (reason, Reason(reading.why, mesh.origin)))
-    decision = _http(mesh, gateway, listener, _with_address(gateway, client, reading.message))
-    freedom = (Reason(f"400 is permitted too: {reading.why}", mesh.origin),) if reading.answers else ()
-    return replace(decision, permitted=(*decision.permitted, *reading.answers), because=(*decision.because, *freedom))
+    reading = read(mesh, request, trusted=gateway.trusted_hops > 0)
+    return settle(mesh, reading, lambda message: _http(mesh, gateway, listener, _at_edge(gateway, listener, client, message)))
 
 
 def find_gateway(mesh: Mesh, name: Name) -> Gateway:
@@ -116,12 +114,24 @@ def _plain(gateway: Gateway, host: str | None) -> Listener | None:
     return next((one for protocol in protocols for port in _ports(gateway, protocol) for one in routing.on_port(gateway, port)), None)
 
 
-def _with_address(gateway: Gateway, client: Outside, message: Message) -> Message:
-    """The client's address: the peer's, or what the trusted proxies in front say; a list that is too short or no address counts as none."""
+def _at_edge(gateway: Gateway, listener: Listener, client: Outside, message: Message) -> Message:
+    """
+    The request with what the gateway's proxy knows of the client.
+
+    Its address is the peer's, or what the trusted proxies in front say; a list that is too short or no address counts as none. They also
+    say the scheme, the listener's where they are silent (L13).
+    """
     claimed = [part.strip() for line in message.lines("x-forwarded-for") for part in line.split(",")]
     hops = gateway.trusted_hops
     believed = claimed[-hops] if 0 < hops <= len(claimed) else ""
-    return replace(message, address=believed if _is_ip(believed) else _peer(client))
+    headers = message.headers
+    if hops and not message.lines(_PROTO):
+        headers = (*headers, (_PROTO, _scheme(listener)))
+    return replace(message, address=believed if _is_ip(believed) else _peer(client), headers=headers)
+
+
+def _scheme(listener: Listener) -> str:
+    return "https" if listener.protocol is ListenerProtocol.HTTPS else "http"
 
 
 def _peer(client: Outside) -> str:
@@ -149,20 +159,43 @@ def _http(mesh: Mesh, gateway: Gateway, listener: Listener, message: Message) ->
     tls = listener.protocol is ListenerProtocol.HTTPS
     beside = [one for one in routing.on_port(gateway, listener.port) if (one.protocol not in _PLAIN) == tls]
     owner = routing.owner(beside, message.host)
+    verdict = _check(mesh, gateway, message)
     if owner is None or (tls and owner is not listener):
         reason = Reason(f"listener {listener.name} does not own host {message.host}", listener.origin)
-        answer = message.answer(Outcome.MISDIRECTED, 421) if tls else message.answer(Outcome.NO_ROUTE, 404)
-        return Decision((answer,), (reason,))
+        return _or_refused(Decision((_not_owned(message, tls=tls),), (reason,)), _instead(message) if tls else (), verdict)
     because: tuple[Reason, ...] = (Reason(f"listener {owner.name} of gateway {gateway.name} owns host {message.host}", owner.origin),)
     taken = _take(mesh, gateway, owner, message)
     if owner.redirect_to_https and taken is None:
-        return _to_https(gateway, owner, message, because)
-    verdict = _check(mesh, gateway, message)
+        return _or_refused(_to_https(gateway, owner, message, because), (), verdict)
+    preflight = None if taken is None else rules.answer_preflight(taken, message)
+    if preflight is not None:
+        return replace(preflight, because=(*because, *preflight.because))
     because = (*because, *verdict.because)
     if not verdict.passes:
         return Decision(verdict.permitted, because)
     after = _route(mesh, gateway, owner, message, taken)
     return replace(after, permitted=(*after.permitted, *verdict.permitted[1:]), because=(*because, *after.because))
+
+
+def _not_owned(message: Message, *, tls: bool) -> Answer:
+    return message.answer(Outcome.MISDIRECTED, 421) if tls else message.answer(Outcome.NO_ROUTE, 404)
+
+
+def _instead(message: Message) -> tuple[Answer, ...]:
+    """What 421 may be as well (L18 f): engines that know no misdirection have no route there, or are told to refuse."""
+    return message.answer(Outcome.NO_ROUTE, 404), message.answer(Outcome.DENIED, 403)
+
+
+def _or_refused(decision: Decision, others: tuple[Answer, ...], verdict: Verdict) -> Decision:
+    """
+    A gateway's own answer that comes before its policies, or in its stead what they say (L18 f).
+
+    421, the 404 of a host that no listener owns, and redirectToHttps may stand behind the policies: where these refuse, their refusal is
+    as right. What the order puts behind the policies anyway (no route, what rules answer) has no such freedom.
+    """
+    owed = decision.permitted[0]
+    freedoms = freed((*others, *(() if verdict.passes else verdict.permitted)), owed)
+    return replace(decision, permitted=(*decision.permitted, *freedoms))
 
 
 def _take(mesh: Mesh, gateway: Gateway, listener: Listener, message: Message) -> Taken | None:
@@ -178,8 +211,9 @@ def _to_https(gateway: Gateway, listener: Listener, message: Message, because: t
         reason = Reason(f"no TLS listener owns host {message.host}", listener.origin)
         return Decision((message.answer(Outcome.NO_ROUTE, 404),), (*because, reason))
     reasons = (Reason("redirectToHttps", listener.origin), Reason(f"listener {owner.name} owns host {message.host}", owner.origin))
-    where = location("https", message.host, owner.port, message.path_and_query)
-    return Decision((Answer(Outcome.REDIRECT, 301),), (*because, *reasons), location=where)
+    where, *others = (location("https", host, owner.port, message.path_and_query) for host in rules.hosts_in_location(message))
+    answer = message.answer(Outcome.REDIRECT, 301)
+    return Decision((answer,), (*because, *reasons), location=where, locations=tuple(others))
 
 
 def _check(mesh: Mesh, gateway: Gateway, message: Message) -> Verdict:
@@ -192,8 +226,7 @@ def _route(mesh: Mesh, gateway: Gateway, listener: Listener, message: Message, t
     if taken is None:
         reason = Reason(f"no rule takes {message.method} {message.host}{message.path_and_query}", listener.origin)
         return Decision((message.answer(Outcome.NO_ROUTE, 404),), (reason,))
-    scheme = "https" if listener.protocol is ListenerProtocol.HTTPS else "http"
-    done = rules.act(taken, message, Place(scheme, listener.port))
+    done = rules.act(taken, message, Place(_scheme(listener), listener.port))
     if isinstance(done, Decision):
         return done
     return destinations.reach(mesh, replace(done, message=_as_gateway(mesh, gateway, done.message)), None, None)
@@ -202,7 +235,7 @@ def _route(mesh: Mesh, gateway: Gateway, listener: Listener, message: Message, t
 def _as_gateway(mesh: Mesh, gateway: Gateway, message: Message) -> Message:
     """A gateway is a caller with an identity of its own (L10)."""
     identity = access.spiffe_id(mesh, gateway.workload.namespace, gateway.workload.identity)
-    return replace(message, identity=identity, address=None)
+    return replace(without_forwarded(message), identity=identity, address=None)
 
 
 # --- connections ----------------------------------------------------------------------------------------------------------------

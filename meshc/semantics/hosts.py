@@ -26,6 +26,12 @@ def parse_host(text: str) -> str | None:
     return f"[{ipv6.lower()}]"
 
 
+def port_in_host(text: str) -> int | None:
+    """The port that a well-formed Host says."""
+    name, colon, port = text.strip(" \t").rpartition(":")
+    return int(port) if colon and port.isascii() and port.isdigit() and parse_host(name) is not None else None
+
+
 def is_address(host: str) -> bool:
     """Whether a parsed host is an IP address, which no SNI carries."""
     return host.startswith("[") or _IPV4.fullmatch(host) is not None
@@ -81,6 +87,14 @@ def service_for(mesh: Mesh, services: tuple[Service, ...], namespace: str | None
 def _has_port(service: Service, asked: str | int | None) -> bool:
     """Whether it has the port; where none was asked, one that speaks HTTP."""
     return any(port.protocol.is_http if asked is None else str(asked) in (port.name, str(port.port)) for port in service.ports)
+
+
+def collector(mesh: Mesh) -> Service | None:
+    """The service of the mesh to which proxies send their telemetry, if it is one."""
+    if mesh.telemetry is None or mesh.telemetry.otlp is None:
+        return None
+    host, _, port = mesh.telemetry.otlp.rpartition(":")
+    return service_for(mesh, mesh.services, mesh.namespace, host.lower(), port)
 
 
 def known_services(mesh: Mesh, caller: Service | None) -> tuple[Service, ...]:

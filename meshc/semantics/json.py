@@ -13,7 +13,7 @@ def to_json(decision: Decision, locate: Locate) -> dict[str, Json]:
         "status": decision.status,
         "grpcStatus": decision.grpc_status,
         "permitted": [outcome.value for outcome in dict.fromkeys(answer.outcome for answer in decision.permitted)],
-        "answers": [_answer(answer) for answer in decision.permitted],
+        "answers": [_permitted(answer) for answer in decision.permitted],
         "destinations": [_destination(reached) for reached in decision.destinations],
         "location": decision.location,
         "request": None
@@ -36,11 +36,29 @@ def to_json(decision: Decision, locate: Locate) -> dict[str, Json]:
             "abortPercent": decision.fault.abort_percent,
         },
         "because": [_reason(reason, locate) for reason in decision.because],
+        "locations": list(decision.locations),
+        "odd": decision.odd,
+        "otherwise": [_otherwise(other) for other in decision.otherwise],
+    }
+
+
+def _otherwise(other: Decision) -> dict[str, Json]:
+    """What else the laws permit, short: where it leads and what arrives there."""
+    return {
+        "answer": _answer(other.permitted[0]),
+        "destinations": [_destination(reached) for reached in other.destinations],
+        "location": other.location,
+        "path": None if other.request is None else other.request.path,
     }
 
 
 def _answer(answer: Answer) -> dict[str, Json]:
     return {"outcome": answer.outcome.value, "status": answer.status, "grpcStatus": answer.grpc_status}
+
+
+def _permitted(answer: Answer) -> dict[str, Json]:
+    """An answer, and the outcome in whose stead an engine may give it."""
+    return {**_answer(answer), "standsFor": None if answer.stands_for is None else answer.stands_for.outcome.value}
 
 
 def _destination(reached: Reached) -> dict[str, Json]:

@@ -11,44 +11,51 @@ from meshc.semantics.message import Message
 from meshc.semantics.request import Token
 
 
-def selects(mesh: Mesh, pattern: Pattern, message: Message, port: str | None) -> bool:
-    """Whether all keys of a check's pattern but `jwt` hold; keys of HTTP never do on a `tcp` or `tls` port."""
+def selects(mesh: Mesh, pattern: Pattern, message: Message, port: str | None, *, deny: bool = False) -> bool:
+    """Whether all keys of a check's pattern but `jwt` hold; keys of HTTP never do on other ports. A `deny` reads `not` its own way."""
     if pattern.has_http_keys and not message.http:
         return False
     return (pattern.sources is None or any(_is_peer(mesh, source, message) for source in pattern.sources)) and _holds(
-        pattern, message, port
+        pattern, message, port, deny=deny
     )
 
 
 def takes(pattern: Pattern, message: Message, port: str | None) -> bool:
     """Whether a route's match holds: its `from` is the caller whose proxy tries the rule."""
-    return (pattern.sources is None or any(_is_caller(source, message) for source in pattern.sources)) and _holds(pattern, message, port)
+    return (pattern.sources is None or any(_is_caller(source, message) for source in pattern.sources)) and _holds(
+        pattern, message, port, deny=False
+    )
 
 
 def taken_path(pattern: Pattern, message: Message) -> PathPattern:
-    """The path pattern by which a match took the request."""
+    """The path pattern by which a match took the request: the longest that takes it (L7)."""
     if pattern.paths is None:
         return paths.ALL_PATHS
-    return next(path for path in pattern.paths if paths.matches(path, message.segments))
+    return next(path for path in paths.longest_first(pattern.paths) if path_holds(path, message))
 
 
-def _holds(pattern: Pattern, message: Message, port: str | None) -> bool:
+def path_holds(path: PathPattern, message: Message) -> bool:
+    """Whether the pattern takes the request's path, by its segments or by their spelling."""
+    return paths.matches_spelling(path, message.segments) if message.spelled else paths.matches(path, message.segments)
+
+
+def _holds(pattern: Pattern, message: Message, port: str | None, *, deny: bool) -> bool:
     return (
         (pattern.ports is None or port is None or port in pattern.ports)
         and (pattern.hosts is None or any(space.host_covers(host, message.host) for host in pattern.hosts))
         and (pattern.methods is None or message.method in pattern.methods)
-        and (pattern.paths is None or any(paths.matches(path, message.segments) for path in pattern.paths))
-        and all(field_holds(field, message.lines(field.name)) for field in pattern.headers)
-        and all(field_holds(field, query_values(message.query, field.name)) for field in pattern.query)
+        and (pattern.paths is None or any(path_holds(path, message) for path in pattern.paths))
+        and all(field_holds(field, message.lines(field.name), deny=deny) for field in pattern.headers)
+        and all(field_holds(field, query_values(message.query, field.name), deny=deny) for field in pattern.query)
     )
 
 
-def field_holds(field: FieldMatch, lines: tuple[str, ...]) -> bool:
-    """Whether one of a field's conditions holds."""
-    return any(_value_holds(condition, lines) for condition in field.any_of)
+def field_holds(field: FieldMatch, lines: tuple[str, ...], *, deny: bool = False) -> bool:
+    """Whether one of a field's conditions holds; in a deny `not` holds if any line fails it, or none is there (L9)."""
+    return any(_value_holds(condition, lines, deny=deny) for condition in field.any_of)
 
 
-def _value_holds(condition: ValueMatch, lines: tuple[str, ...]) -> bool:
+def _value_holds(condition: ValueMatch, lines: tuple[str, ...], *, deny: bool) -> bool:
     match condition.kind:
         case ValueKind.EXACT:
             return condition.value in lines
@@ -61,7 +68,8 @@ def _value_holds(condition: ValueMatch, lines: tuple[str, ...]) -> bool:
         case ValueKind.ABSENT:
             return not lines
         case ValueKind.NOT:
-            return not any(_value_holds(banned, lines) for banned in condition.none_of)
+            each = [(line,) for line in lines] if deny and lines else [lines]
+            return any(not any(_value_holds(banned, some, deny=deny) for banned in condition.none_of) for some in each)
         case _:
             assert_never(condition.kind)
 

@@ -1,25 +1,33 @@
-"""How a proxy reads a request before it looks at anything: what is malformed (400, 405), and what is stripped (L4, L5, L13)."""
+"""How a proxy reads a request before it looks at anything: its normal form, and what else an odd one may be read as (L4, L5, L13, L18)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Final
 
 from meshc import paths
 from meshc.model import HeaderChanges, Mesh, Name
 from meshc.paths import Segments
-from meshc.semantics.decision import REFUSED, Answer, Forwarded, Outcome, local_answer
+from meshc.semantics.decision import Answer, Forwarded, Outcome, local_answer
 from meshc.semantics.hosts import parse_host
+from meshc.semantics.plainness import (
+    BLANKS,
+    FOLD,
+    hop_by_hop,
+    host_lines,
+    is_forwarded,
+    malformed_field,
+    oddness,
+    owned_by_proxies,
+)
 from meshc.semantics.request import Request, Token
+from meshc.semantics.spellings import passed_on, readings
 
 Headers = tuple[tuple[str, str], ...]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_BLANKS: Final = " \t"
-_FOLD: Final = re.compile(r"\r?\n[ \t]+")
-_PROXYS_OWN: Final = frozenset({"host", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"})
-_STRIPPED: Final = ("x-forwarded-client-cert",)
-_STRIPPED_PREFIXES: Final = ("x-envoy-", "x-meshc-")
+_CLIENT_CERTIFICATE: Final = "x-forwarded-client-cert"
+_ENVOY: Final = "x-envoy-"
 BEARER: Final = "Bearer "
 IMPLIED_AUTHORIZATION: Final = f"{BEARER}<token>"
 
@@ -31,6 +39,10 @@ class Message:
 
     `service` and `namespace` are the caller whose proxy routes it (`from` of a match), `identity` is what its certificate says there.
     `token` belongs to the Authorization line `bearer`. A connection of a `tcp` or `tls` port is not `http` and has only the last four.
+
+    Of an odd request read otherwise than by its normal form: `spelled`, `segments` are as they are spelled, and rules compare them so;
+    `paths_read` are all readings of them, `hosts_read` all of its Host, and checks compare each. A host that no pattern but `*` takes is
+    empty. `host_written` is the Host as the client wrote it, without port and dot.
     """
 
     http: bool = True
@@ -45,6 +57,10 @@ class Message:
     namespace: str | None = None
     identity: str | None = None
     address: str | None = None
+    host_written: str = ""
+    spelled: bool = False
+    paths_read: tuple[Segments, ...] = ()
+    hosts_read: tuple[str, ...] = ()
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The values of that field's lines, in order."""
@@ -61,9 +77,14 @@ class Message:
         return self.method == "OPTIONS" and bool(self.lines("origin")) and bool(self.lines("access-control-request-method"))
 
     @property
+    def path(self) -> str:
+        """The path in canonical spelling, or as it is spelled."""
+        return paths.decoded(self.segments) if self.spelled else paths.canonical(self.segments)
+
+    @property
     def path_and_query(self) -> str:
-        """The path in canonical spelling, with its query."""
-        return paths.canonical(self.segments) + ("" if self.query is None else f"?{self.query}")
+        """The path with its query."""
+        return self.path + ("" if self.query is None else f"?{self.query}")
 
     def answer(self, outcome: Outcome, status: int) -> Answer:
         """A proxy's own answer to it."""
@@ -71,96 +92,134 @@ class Message:
 
     def forwarded(self) -> Forwarded:
         """What the next one in line sees."""
-        return Forwarded(self.method, self.host, self.path_and_query, self.headers)
+        return Forwarded(self.method, self.host or self.host_written, self.path_and_query, self.headers)
+
+    def readings(self) -> tuple["Message", ...]:
+        """Each way in which an application may read it: what a check compares. Of a normal form there is one."""
+        if not self.paths_read and not self.hosts_read:
+            return (self,)
+        plain = replace(self, spelled=False, paths_read=(), hosts_read=())
+        return tuple(
+            replace(plain, segments=segments, host=host)
+            for segments, host in product(self.paths_read or (self.segments,), self.hosts_read or (self.host,))
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A request as it was read. Without `message` the `answers` are all that is permitted, else they are permitted beside its meaning."""
+    """
+    A request as it was read.
+
+    `message` is its normal form; where it has none, the answer is 400. `odd` says why it is odd. `others` are what else an odd one may be
+    read as; whether that is permitted depends on where it leads.
+    """
 
     message: Message | None
-    answers: tuple[Answer, ...] = ()
-    why: str = ""
+    grpc: bool
+    odd: str | None = None
+    others: tuple[Message, ...] = ()
 
 
-def read(mesh: Mesh, request: Request, default_host: str | None = None) -> Read:
-    """The request as the first proxy reads it."""
-    line = request.target.rstrip(_BLANKS)  # what ends the target ends with it (RFC 9112 section 3), or the line is none
+def read(mesh: Mesh, request: Request, default_host: str | None = None, *, trusted: bool = False) -> Read:
+    """The request as the first proxy reads it; `trusted`: proxies stand in front whose word it takes."""
+    odd = oddness(mesh, request, trusted=trusted)
+    line = request.target.rstrip(BLANKS)  # what ends the target ends with it (RFC 9112 section 3)
     target = paths.split_target(line)
-    headers, folded, bad_header = _read_headers(request.headers)
+    headers = _kept(request.headers, trusted=trusted)
     grpc = Message(headers=headers).grpc
-    bad = local_answer(Outcome.BAD_REQUEST, 400, grpc=grpc)
-    reading = paths.read(target.path, "reject" if mesh.requests == "strict" else "normalize")
-    host, doubt = _read_host(request, target.authority, default_host)
-    no_line = reading.may_close and request.method != "CONNECT"  # whose target is no path
-    closing = (REFUSED,) if no_line or paths.forbidden_in_line(line.encode("utf-8", "surrogatepass")) else ()
-    if request.method not in mesh.methods:
-        bad_method = local_answer(Outcome.BAD_REQUEST, 405, grpc=grpc)
-        return Read(None, (bad, bad_method, *closing), f"method {request.method} is not one of the mesh's")
-    if closing or reading.may_close:
-        return Read(None, (bad, *closing), reading.refusal or "a byte in the request-target that HTTP forbids in a request line")
-    if reading.segments is None:
-        return Read(None, (bad,), reading.refusal or "")
-    if host is None:
-        return Read(None, (bad,), "a missing, repeated or malformed Host")
-    if bad_header is not None:
-        return Read(None, (bad,), bad_header)
-    message = Message(method=request.method, host=host, segments=reading.segments, query=target.query, headers=headers)
-    loose = None if line == request.target and line.isascii() else "bytes beside the path that HTTP forbids in a request line"
-    why = loose or reading.refusal or doubt or ("a fragment in the request-target" if target.cut else folded)
-    sent = any(name.lower() == "authorization" for name, _ in request.headers)
-    message = _with_token(message, request.token, sent=sent)
-    return Read(message, (bad, REFUSED) if loose else (bad,) if why else (), why or "")
+    if malformed_field(request.headers) or paths.forbidden_in_line((target.query or "").encode("utf-8", "surrogatepass")):
+        return Read(None, grpc, odd)
+    lines = host_lines(request) or ((default_host,) if request.host is None and default_host is not None else ())
+    if target.authority is not None:
+        lines = (target.authority,)
+    host = parse_host(lines[0]) if len(lines) == 1 else None
+    reading = paths.read(target.path)
+    message = Message(method=request.method, host=host or "", query=target.query, headers=headers, host_written=_written(lines))
+    message = _with_token(message, request.token, sent=any(name.lower() == "authorization" for name, _ in request.headers))
+    known = host is not None and reading.segments is not None and request.method in mesh.methods and not target.cut
+    normal = replace(message, segments=reading.segments) if known and reading.segments is not None else None
+    if odd is None or mesh.requests == "strict":
+        return Read(normal, grpc, odd)
+    others = (
+        replace(one, host=name, hosts_read=read_as)
+        for name, read_as in _hosts(request, host, lines)
+        for one in _otherwise(message, line, reading.segments)
+    )
+    found: list[Message] = []
+    for one in others:
+        if one != normal and one not in found:
+            found.append(one)
+    return Read(normal, grpc, odd, tuple(found))
 
 
 def asked_host(request: Request) -> str | None:
     """The host that the request names by itself, if it names just one that is well formed."""
-    return _read_host(request, paths.split_target(request.target).authority, None)[0]
+    authority = paths.split_target(request.target).authority
+    lines = host_lines(request) if authority is None else (authority,)
+    return parse_host(lines[0]) if len(lines) == 1 else None
 
 
-def _read_host(request: Request, authority: str | None, default: str | None) -> tuple[str | None, str | None]:
-    """The host, and why 400 is permitted: what an absolute URI replaces a proxy may not have seen."""
-    lines = list(request.host or ()) + [value for name, value in request.headers if name.lower() == "host"]
-    if not lines and request.host is None and default is not None:
-        lines = [default]
-    if authority is None:
-        return parse_host(lines[0]) if len(lines) == 1 else None, None
-    name = authority.rpartition("@")[2]
-    if len(lines) > 1:
-        return parse_host(name), "several Host lines beside an absolute URI"
-    return parse_host(name), "user information in an absolute URI" if name != authority else None
+def _otherwise(message: Message, line: str, normal: Segments | None) -> Iterator[Message]:
+    """The request with each path that may be passed on, read by its segments and by their spelling; checks see its normal form too."""
+    if normal is not None:
+        yield replace(message, segments=normal)
+    target = paths.split_target(line)
+    for spelled in passed_on(target.path.decode("utf-8", "surrogatepass")):
+        every = readings(spelled)
+        read_as = every if normal is None or normal in every else (*every, normal)
+        yield replace(message, segments=spelled, spelled=True, paths_read=read_as)
+        for segments in every:
+            yield replace(message, segments=segments, paths_read=read_as)
 
 
-def _read_headers(raw: Headers) -> tuple[Headers, str | None, str | None]:
-    """The header lines that stay, why 400 is permitted, and why it is due."""
-    folded = bad = None
-    kept: list[tuple[str, str]] = []
-    nominated = _hop_by_hop(raw)
-    if nominated & _PROXYS_OWN or any(name.startswith(":") for name in nominated):
-        folded = "a Connection line that names what a proxy needs"
-    for name, value in raw:
-        unfolded = _FOLD.sub(" ", value)
-        if unfolded != value:
-            folded = f"a folded line of header {name}"
-        if not _TOKEN.fullmatch(name):
-            bad = f"a malformed header name {name!r}"
-        if any(character in unfolded for character in "\r\n\0"):
-            bad = f"a control byte in header {name}"
-        kept.append((name.lower(), unfolded.strip(" \t")))
-    return strip(line for line in kept if line[0] != "host" and line[0] not in nominated), folded, bad
+def _hosts(request: Request, host: str | None, lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The host that rules are chosen for (empty: only `*` takes it), and the hosts that checks compare."""
+    if host is not None:
+        yield host, ()
+    sent = (*host_lines(request), *lines)
+    dotted = any(re.search(r"\.(:[0-9]+)?$", one.strip(BLANKS)) for one in sent)
+    if sent and (host is None or len(host_lines(request)) > 1 or dotted):
+        yield "", tuple(_names_in(sent)) if host is None else (host,)
 
 
-def _hop_by_hop(headers: Headers) -> frozenset[str]:
-    """The fields that Connection names: they end at the first proxy, before anything looks at them (RFC 9110 section 7.6.1)."""
-    lines = [value for name, value in headers if name.lower() == "connection"]
-    return frozenset(option.strip(" \t").lower() for line in lines for option in line.split(","))
+def _names_in(lines: Iterable[str]) -> Iterator[str]:
+    """Each name that some reader may find in Host lines that are malformed or several, and none at all."""
+    yield ""
+    for line in lines:
+        for part in (line, *line.split(",")):
+            for piece in (part, part.rpartition("@")[2]):
+                name = parse_host(re.split(r"[/?#\s]", piece.strip(BLANKS))[0].partition(":")[0].rstrip("."))
+                if name is not None:
+                    yield name
+
+
+def _written(lines: tuple[str, ...]) -> str:
+    """What a client wrote as Host, without port and dot."""
+    text = ",".join(line.strip(BLANKS) for line in lines)
+    return re.sub(r"\.?(:[0-9]+)?$", "", text)
+
+
+def _kept(raw: Headers, *, trusted: bool) -> Headers:
+    """The header lines that the first proxy leaves, unfolded and in lower case (L13)."""
+    gone = hop_by_hop(raw) | {"host"}
+    lines = ((name.lower(), FOLD.sub(" ", value).strip(BLANKS)) for name, value in raw)
+    return tuple(
+        (name, value)
+        for name, value in lines
+        if name not in gone and "_" not in name and (not owned_by_proxies(name) or (trusted and is_forwarded(name)))
+    )
 
 
 def strip(headers: Iterable[tuple[str, str]]) -> Headers:
-    """The lines without those that every proxy drops before any condition is read (L13)."""
+    """The lines without those that a proxy inside the mesh writes anew or drops."""
     return tuple(
-        (name, value) for name, value in headers if "_" not in name and name not in _STRIPPED and not name.startswith(_STRIPPED_PREFIXES)
+        (name, value) for name, value in headers if "_" not in name and name != _CLIENT_CERTIFICATE and not name.startswith(_ENVOY)
     )
+
+
+def without_forwarded(message: Message) -> Message:
+    """Without the fields in which proxies in front told what they had seen: inside the mesh no condition reads them."""
+    return replace(message, headers=tuple(line for line in message.headers if not is_forwarded(line[0])))
 
 
 def _with_token(message: Message, token: Token | None, *, sent: bool) -> Message:

@@ -53,11 +53,16 @@ Client: TypeAlias = Outside | Workload | Identity | Plaintext
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of the token in `Authorization`: whose it is (None: no provider of the mesh), and whether it verifies."""
+    """
+    What is known of the token in `Authorization`: whose it is (None: no provider of the mesh), and whether it verifies.
+
+    `audience`: whether it is meant for the mesh. A token that is only meant for others is not `valid`, and engines answer it in two ways.
+    """
 
     provider: Name | None
     claims: Mapping[str, Any]
     valid: bool = True
+    audience: bool = True
 
 
 @dataclass(frozen=True, slots=True)

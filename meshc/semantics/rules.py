@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 
 from meshc import paths
 from meshc.model import Action, Cors, Destination, Fault, Forward, Mirror, Pattern, Redirect, Respond, Rewrite, Route, Rule
-from meshc.paths import PathPattern, Segments
+from meshc.paths import PathPattern
 from meshc.semantics.decision import Answer, Decision, Outcome, Reason
 from meshc.semantics.matching import taken_path, takes
 from meshc.semantics.message import Message, change_headers
+from meshc.semantics.spellings import readings
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _EVERY_SHARE = 100.0
@@ -63,20 +64,29 @@ def take(entries: Iterable[tuple[Route, Rule]], message: Message, port: str | No
 def act(taken: Taken, message: Message, place: Place) -> Decision | Sending:
     """The local answer of the rule, else what it sends on."""
     rule, because = taken.rule, taken.because
-    if rule.cors is not None and message.preflight and allows_origin(rule.cors, message.lines("origin")[0]):
-        return Decision((Answer(Outcome.RESPOND, 200),), (*because, Reason("the CORS preflight is answered", rule.cors.origin)))
+    if (answered := answer_preflight(taken, message)) is not None:
+        return answered
     match rule.action:
         case Redirect() as redirect:
             reason = Reason(f"redirect {redirect.status}", redirect.origin)
-            answer = Answer(Outcome.REDIRECT, redirect.status)
-            where = _location(redirect, taken_path(taken.pattern, message), message, place)
-            return Decision((answer,), (*because, reason), location=where, response_headers=rule.response_headers)
+            answer = message.answer(Outcome.REDIRECT, redirect.status)
+            where, *others = _locations(redirect, taken_path(taken.pattern, message), message, place)
+            headers = rule.response_headers
+            return Decision((answer,), (*because, reason), location=where, locations=tuple(others), response_headers=headers)
         case Respond() as respond:
             reason = Reason(f"respond {respond.status}", respond.origin)
             answer = message.answer(Outcome.RESPOND, respond.status)
             return Decision((answer,), (*because, reason), respond=respond, response_headers=rule.response_headers)
         case Forward() as forward:
             return _abort(rule, message, because) or _send(taken, forward, message)
+
+
+def answer_preflight(taken: Taken, message: Message) -> Decision | None:
+    """The answer of the rule's `cors` to a preflight from an origin that it allows, which comes before tokens and policies (L9)."""
+    cors = taken.rule.cors
+    if cors is None or not message.preflight or not allows_origin(cors, message.lines("origin")[0]):
+        return None
+    return Decision((Answer(Outcome.RESPOND, 200),), (*taken.because, Reason("the CORS preflight is answered", cors.origin)))
 
 
 def _abort(rule: Rule, message: Message, because: tuple[Reason, ...]) -> Decision | None:
@@ -104,27 +114,38 @@ def send_connection(taken: Taken, message: Message) -> Sending | None:
 
 
 def _rewrite(rewrite: Rewrite, path: PathPattern, message: Message) -> Message:
-    return replace(
-        message,
-        host=message.host if rewrite.host is None else rewrite.host,
-        segments=_new_path(rewrite.replace_prefix, rewrite.replace_full, path, message.segments),
-    )
+    message = _with_new_path(rewrite, path, message)
+    return message if rewrite.host is None else replace(message, host=rewrite.host, hosts_read=())
 
 
-def _new_path(prefix: str | None, full: str | None, path: PathPattern, segments: Segments) -> Segments:
+def _with_new_path(change: Rewrite | Redirect, path: PathPattern, message: Message) -> Message:
+    """The request with another path; of one that is read by its spelling, with every reading of that."""
+    prefix, full = change.replace_prefix, change.replace_full
     if full is not None:
-        return paths.segments_of(full)
-    return segments if prefix is None else paths.rewrite_prefix(segments, path, prefix)
+        return replace(message, segments=paths.segments_of(full), spelled=False, paths_read=())
+    if prefix is None:
+        return message
+    new = paths.canonical(paths.segments_of(prefix)) if message.spelled else prefix
+    segments = paths.rewrite_prefix(message.segments, path, new)
+    spelled = segments if message.spelled else tuple(paths.canonical_segment(segment) for segment in segments)
+    known = (paths.rewrite_prefix(one, path, prefix) for one in message.paths_read if paths.matches(path, one))
+    read_as = tuple(dict.fromkeys((*readings(spelled), *known))) if message.paths_read else ()
+    return replace(message, segments=segments, paths_read=read_as)
 
 
-def _location(redirect: Redirect, path: PathPattern, message: Message, place: Place) -> str:
-    """Absolute; a scheme that is stated brings its own default port along (as in the Gateway API)."""
+def _locations(redirect: Redirect, path: PathPattern, message: Message, place: Place) -> list[str]:
+    """Absolute; a scheme that is stated and no port brings its own default port along (as in the Gateway API)."""
     scheme = redirect.scheme or place.scheme
-    default = _DEFAULT_PORTS.get(scheme)
-    port = redirect.port if redirect.port is not None else (place.port if redirect.scheme in (None, place.scheme) else default)
-    segments = _new_path(redirect.replace_prefix, redirect.replace_full, path, message.segments)
-    there = replace(message, segments=segments).path_and_query
-    return location(scheme, redirect.host or message.host, port, there)
+    port = redirect.port if redirect.port is not None else (_DEFAULT_PORTS.get(scheme) if redirect.scheme is not None else place.port)
+    there = _with_new_path(redirect, path, message).path_and_query
+    hosts = (redirect.host,) if redirect.host is not None else hosts_in_location(message)
+    return [location(scheme, host, port, there) for host in hosts]
+
+
+def hosts_in_location(message: Message) -> tuple[str, ...]:
+    """The request's host as a Location says it: in lower case, or with the letters that the client wrote (L18 h)."""
+    written = message.host_written
+    return tuple(dict.fromkeys((message.host or written, written if written.lower() == message.host else message.host or written)))
 
 
 def location(scheme: str, host: str, port: int | None, path_and_query: str) -> str:

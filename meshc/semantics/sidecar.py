@@ -1,5 +1,6 @@
 """What becomes of a request that starts inside the mesh: the caller's proxy, or none (L6, L8, L10)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from meshc import access, routing
@@ -7,7 +8,8 @@ from meshc.model import Destination, Egress, Mesh, Mtls, Port, Service
 from meshc.semantics import destinations, rules
 from meshc.semantics.decision import REFUSED, ROUTED, Decision, Outcome, Reached, Reason
 from meshc.semantics.destinations import Guard, check_service, has_endpoints
-from meshc.semantics.hosts import default_host, find_port, find_service, known_services, service_for
+from meshc.semantics.freedoms import freed, settle
+from meshc.semantics.hosts import collector, default_host, find_port, find_service, known_services, port_in_host, service_for
 from meshc.semantics.message import Message, asked_host, read
 from meshc.semantics.request import Identity, Plaintext, Request, RequestError, Workload
 from meshc.semantics.rules import Place, Sending
@@ -40,17 +42,17 @@ def decide(mesh: Mesh, request: Request, client: Workload | Identity | Plaintext
     if called is not None and not called.port.protocol.is_http:
         return _connection(mesh, caller, called, known)
     reading = read(mesh, request, None if request.to is None else default_host(mesh, find_service(mesh, request.to)))
-    if reading.message is None:
-        return Decision(reading.answers, (Reason(reading.why, mesh.origin),))
-    message = replace(
-        reading.message,
-        service=None if caller.service is None else caller.service.name,
-        namespace=caller.namespace,
-        identity=caller.identity,
-    )
-    decision = _proxied(mesh, caller, called if called is None or called.service in known else None, message)
-    freedom = (Reason(f"400 is permitted too: {reading.why}", mesh.origin),) if reading.answers else ()
-    return replace(decision, permitted=(*decision.permitted, *reading.answers), because=(*decision.because, *freedom))
+    name = None if caller.service is None else caller.service.name
+
+    def judge(message: Message) -> Decision:
+        message = replace(message, service=name, namespace=caller.namespace, identity=caller.identity)
+        asked = called if message.host else None  # a host that only `*` takes is nobody's inside the mesh
+        if asked is not None and asked.service not in known:
+            unknown = _elsewhere(mesh, caller, message)
+            return _or_known(mesh, asked, unknown, lambda: _proxied(mesh, caller, asked, message))
+        return _port_counts(asked, request, _proxied(mesh, caller, asked, message), message)
+
+    return settle(mesh, reading, judge)
 
 
 def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
@@ -58,8 +60,10 @@ def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
         case Plaintext():
             return Caller(None, None, None)
         case Identity(spiffe):
-            parts = spiffe.removeprefix("spiffe://").split("/")
-            return Caller(None, parts[2] if parts[1:2] == ["ns"] and len(parts) > 2 else None, spiffe)  # noqa: PLR2004 - td, ns, namespace
+            # A namespace is the mesh's own only in its own trust domain (L10).
+            namespace, _, rest = spiffe.removeprefix(f"spiffe://{mesh.trust_domain}/ns/").partition("/")
+            inside = spiffe.startswith(f"spiffe://{mesh.trust_domain}/ns/") and rest.startswith("sa/")
+            return Caller(None, namespace if inside else None, spiffe)
         case Workload(name, version):
             service = find_service(mesh, name)
             if service.external:
@@ -124,7 +128,25 @@ def _elsewhere(mesh: Mesh, caller: Caller, message: Message) -> Decision:
         reason = Reason(f"host {message.host} is outside the mesh, and egress is allowed", mesh.origin)
         return Decision((ROUTED,), (reason,), destinations=(outside,), request=message.forwarded())
     what = f"host {message.host}" if listed is None else f"service {listed.name}"
-    return Decision((message.answer(Outcome.NO_ROUTE, 502),), (Reason(f"the caller's proxy does not know {what}", origin),))
+    owed = message.answer(Outcome.NO_ROUTE, 502)
+    return Decision((owed, REFUSED.instead_of(owed)), (Reason(f"the caller's proxy does not know {what}", origin),))
+
+
+def _or_known(mesh: Mesh, called: Called, unknown: Decision, known: Callable[[], Decision]) -> Decision:
+    """What the caller's proxy does not know, or knows all the same because it is where proxies send their telemetry (L18 g)."""
+    return replace(unknown, otherwise=(known(),)) if called.service is collector(mesh) else unknown
+
+
+def _port_counts(called: Called | None, request: Request, decision: Decision, message: Message) -> Decision:
+    """The port in the Host of a wildcard external may count: another than the called one is refused then (L18 h)."""
+    if called is None or decision.outcome is not Outcome.ROUTED or not called.service.external:
+        return decision
+    pattern = routing.best_host(called.service.hosts, message.host)
+    ports = {port for line in request.host or () if (port := port_in_host(line)) is not None}
+    if pattern is None or not pattern.startswith("*") or ports <= {called.port.port}:
+        return decision
+    owed = decision.permitted[0]
+    return replace(decision, permitted=(*decision.permitted, *freed((message.answer(Outcome.DENIED, 403),), owed)))
 
 
 def _all_of(service: Service) -> tuple[Destination, ...]:
@@ -138,7 +160,12 @@ def _connection(mesh: Mesh, caller: Caller, called: Called, known: tuple[Service
     message = Message(http=False, identity=caller.identity)
     if called.service not in known:
         origin = caller.service.origin if caller.service is not None else mesh.origin
-        return Decision((REFUSED,), (Reason(f"the caller's proxy does not know service {called.service.name}", origin),))
+        refused = Decision((REFUSED,), (Reason(f"the caller's proxy does not know service {called.service.name}", origin),))
+        return _or_known(mesh, called, refused, lambda: _send_bytes(mesh, caller, called, message))
+    return _send_bytes(mesh, caller, called, message)
+
+
+def _send_bytes(mesh: Mesh, caller: Caller, called: Called, message: Message) -> Decision:
     sending = Sending(message, _all_of(called.service), ())
     return destinations.reach(mesh, sending, called.port.name, Guard(caller.service, message))
 
@@ -163,15 +190,17 @@ def _direct(mesh: Mesh, request: Request, called: Called | None) -> Decision:
         reached = replace(reached, verdict=verdict.permitted[0])
         return Decision(verdict.permitted, (*because, *verdict.because), (reached,))
     reading = read(mesh, request, default_host(mesh, service))
-    if not guarded:
+    if not guarded:  # no proxy stands between: whatever was sent arrives
         request_seen = reading.message.forwarded() if reading.message is not None else None
         return Decision((ROUTED,), because, (reached,), request=request_seen)
-    if reading.message is None:
-        return Decision(reading.answers, (*because, Reason(reading.why, mesh.origin)))
-    verdict = check_service(mesh, service, port, reading.message)
-    return Decision(
-        (*verdict.permitted, *reading.answers),
-        (*because, *verdict.because),
-        (replace(reached, verdict=verdict.permitted[0]),),
-        request=reading.message.forwarded() if verdict.passes else None,
-    )
+
+    def judge(message: Message) -> Decision:
+        verdict = check_service(mesh, service, port, message)
+        return Decision(
+            verdict.permitted,
+            (*because, *verdict.because),
+            (replace(reached, verdict=verdict.permitted[0]),),
+            request=message.forwarded() if verdict.passes else None,
+        )
+
+    return settle(mesh, reading, judge)

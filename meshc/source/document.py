@@ -108,6 +108,15 @@ class Document:
         """Where a node's value was written; of a node that isn't there, its nearest holder's."""
         return self.lines.span(*offsets(extent_of(self._find(path)[1])))
 
+    def text_span(self, path: tuple[Step, ...]) -> Span | None:
+        """Where the text behind a map entry's key stands, if it is one, is not empty, and begins on the key's line."""
+        key, place = self._find(path)
+        if key is None or not isinstance(place, int):
+            return None
+        (start, end), (begin, _) = offsets(place), offsets(key)
+        span = self.lines.span(start, end)
+        return span if start < end and span.line == self.lines.position(begin)[0] else None
+
     def _find(self, path: tuple[Step, ...]) -> tuple[Extent | None, NodePlace]:
         key: Extent | None = None
         place = self.root
@@ -147,6 +156,8 @@ def locator(documents: Mapping[str, Document], folder: str = "") -> Locate:
 
     def locate(origin: Origin) -> Place:
         document = documents.get(origin.file)
-        return Place(folder + origin.file, document.span(origin.path) if document else Span(1, 1, 1, 1))
+        if document is None:
+            return Place(folder + origin.file, Span(1, 1, 1, 1))
+        return Place(folder + origin.file, document.span(origin.path), value=document.text_span(origin.path))
 
     return locate

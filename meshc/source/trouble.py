@@ -12,6 +12,8 @@ _OPENERS: Final = {"{": "}", "[": "]"}
 _LONGEST_KEY: Final = 1024  # YAML 1.2 section 7.4.3
 _RESERVED: Final = frozenset("@`%")
 _NO_SPACE: Final = re.compile(r"[ \t]*(?:- +)*[A-Za-z_][\w./-]*(:)[^\s:/]")
+_ENTRY: Final = re.compile(r": +([^\s,\[\]{}'\"][^,\[\]{}'\"\r\n]*)$")
+_REST: Final = re.compile(r"[^,\[\]{}'\"\r\n]+")
 _INDENT: Final = re.compile(r"[ \t]*")
 
 _MESSAGES: Final = (
@@ -107,6 +109,10 @@ def _braces(text: str, at: int, general: str) -> _Cause | None:
     help_ = 'put quotes around a value with braces inside `{...}` or `[...]`: "/users/{id}"'
     if here == "{" and before not in ("", " ", "\t", "\n", ",", "[", "{", ":"):
         return at, general, help_
+    if here == ":" and "`}`" in general and (entry := _ENTRY.search(text, text.rfind("\n", 0, at) + 1, at)):
+        value = _REST.match(text, entry.start(1))
+        quoted = f'"{value[0].rstrip()}"' if value else '"a: b"'
+        return at, "a second `: ` in one entry of a map", f'put quotes around a value that has ": " in it: {quoted}'
     opener = text.rfind("{", 0, at)
     if before == "}" and here not in ("", " ", "\n", ",", "]", "}") and opener >= 0:
         return opener, general, help_

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Final
 
-from meshc.diagnostics import Finding, Origin
+from meshc.diagnostics import Finding
 from meshc.features import Feature
 from meshc.model import Mesh
-from meshc.target import File
-from meshc_istio import complaints, control_plane, options
+from meshc.target import BackDoor, File, Settings
+from meshc_istio import cluster, complaints, control_plane, options
 from meshc_istio.authorization_policy import authorization_policies
 from meshc_istio.certificate import certificates
 from meshc_istio.check_point import check_points
@@ -21,7 +21,7 @@ from meshc_istio.filters.limits import limited_rules
 from meshc_istio.filters.workload import patches
 from meshc_istio.gateway import gateways
 from meshc_istio.kustomization import kustomization
-from meshc_istio.objects import Object, manifest, path_of, pointer
+from meshc_istio.objects import Object, manifest, path_of
 from meshc_istio.peer_authentication import peer_authentications
 from meshc_istio.request_authentication import request_authentication
 from meshc_istio.service_entry import service_entries
@@ -43,6 +43,8 @@ class IstioTarget:
     title = "Istio on Kubernetes"
     supports = frozenset(Feature) - {Feature.HEALTH_CHECK}
     acceptable: Mapping[str, str] = options.ACCEPTABLE
+    settings_from = cluster.FROM
+    settings_into = cluster.INTO
 
     def check(self, mesh: Mesh) -> Iterable[Finding]:
         """Return what the mesh asks for and Istio can't do exactly."""
@@ -61,22 +63,17 @@ class IstioTarget:
         return [File(path, content) for path, content in sorted(files.items())]
 
     def summary(self, mesh: Mesh) -> Iterable[str]:
-        """Return what the files need from outside, and what of them Istio's own objects could not say."""
-        return [*control_plane.needs(mesh), *self._filters(mesh), *self._accepted(mesh)]
+        """Return what the files need from outside."""
+        return control_plane.needs(mesh)
 
-    def _filters(self, mesh: Mesh) -> Iterator[str]:
-        reasons: dict[tuple[str, Origin], list[str]] = {}
-        for name, patch in _patches(mesh, complaints.ignore):
-            places = reasons.setdefault((patch.what, patch.origin), [])
-            if name not in places:
-                places.append(name)
-        for (what, origin), names in reasons.items():
-            yield f"EnvoyFilter of {', '.join(names)}, for {what} at {pointer(origin)}"
+    def back_doors(self, mesh: Mesh) -> Iterable[BackDoor]:
+        """Return the EnvoyFilters, each with every line that asks for it."""
+        found = [BackDoor(f"EnvoyFilter {name}", patch.what, patch.origin) for name, patch in _patches(mesh, complaints.ignore)]
+        return list(dict.fromkeys(found))
 
-    def _accepted(self, mesh: Mesh) -> Iterator[str]:
-        for name, what in sorted(options.ACCEPTABLE.items()):
-            if options.accepts(mesh, name):
-                yield f"accepted approximation {name}: {what}"
+    def check_settings(self, mesh: Mesh, text: bytes) -> Settings:
+        """Return what a cluster's MeshConfig says of the settings that the files rely on."""
+        return cluster.check_settings(mesh, text)
 
 
 def objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:

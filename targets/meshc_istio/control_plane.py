@@ -42,6 +42,8 @@ def values(mesh: Mesh) -> dict[str, Any]:
     if named := providers(mesh):
         config["extensionProviders"] = named
     found: dict[str, Any] = {"meshConfig": config}
+    # Without it a request of HTTP/1.0, which some clients and proxies still speak, meets a closed connection inside the mesh (L13).
+    found["pilot"] = {"env": {"PILOT_HTTP10": "1"}}
     if mesh.cluster_domain != _DOMAIN:
         found["global"] = {"proxy": {"clusterDomain": mesh.cluster_domain}}
     return found

@@ -6,8 +6,15 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-# Letters first, and nothing after that any reader of YAML 1.1 or 1.2 could take for a number, a date, a comment or a mapping.
-_PLAIN: Final = re.compile(r"[A-Za-z_/][A-Za-z0-9_./-]*")
+# What no reader of YAML 1.1 or 1.2 could take for anything but a string: no number, date, word, comment, mapping, anchor or flow.
+_PLAIN: Final = re.compile(
+    r"""
+    [A-Za-z_/](?:[A-Za-z0-9_.,/*|@+~()\[\]-]|:(?=[^\s,\[\]{}]))*    # names, hosts, paths, URLs, claims
+    |\.{1,2}/[A-Za-z0-9_./*-]*                                    # hosts of a Gateway, files
+    |[0-9]+(?:\.[0-9]+)?(?:ms|s|m|h)                              # durations
+    """,
+    re.VERBOSE,
+)
 _WORDS: Final = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null", "inf", "nan"})
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _LINE_BREAKS: Final = frozenset("\x85\u2028\u2029\ufeff")

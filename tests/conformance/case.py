@@ -12,6 +12,8 @@ from meshc.model import Mesh
 from tests.conformance import certificates, tokens
 
 HERE = Path(__file__).resolve().parent
+MODES = ("standard", "strict")
+"""The values of `mesh.requests`: every case is run in both."""
 SEND = frozenset(
     {
         "from",
@@ -103,7 +105,9 @@ class Case:
     """
     One row: what its law says, the request, and what must come back.
 
-    `decided` stands in for `expect` at the reference, where time, health or chance change an answer but never a decision (L2).
+    `expect` is what the request's normal form gets. `odd` is set where the request is odd: what else `requests: standard` permits beside
+    that and beside a refusal. `decided` stands in for `expect` at the reference, where time, health or chance change an answer but never
+    a decision (L2).
     """
 
     law: str
@@ -112,21 +116,29 @@ class Case:
     expect: Mapping[str, Any]
     file: str
     decided: Mapping[str, Any] | None = None
+    odd: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True)
 class Suite:
     """
-    One file: a mesh over the fixed cast, and its cases.
+    One file in one mode of `requests`: a mesh over the fixed cast, and its cases.
 
-    `unsupported`: an engine's name to the code by which its target refuses the mesh, and the reason.
+    `unsupported`: an engine's name (with ` strict` behind it: in that mode only) to the code by which its target refuses the mesh, and the
+    reason.
     """
 
     file: str
     family: str
+    mode: str
     mesh: Mesh
     cases: tuple[Case, ...] = field(default=())
     unsupported: Mapping[str, str] = field(default_factory=dict)
+
+    def refused_by(self, engine: str) -> str | None:
+        """The code by which that engine's target must refuse the mesh, and the reason; None where it must build."""
+        in_this_mode = self.unsupported.get(f"{engine} {self.mode}")
+        return self.unsupported.get(engine, in_this_mode)
 
 
 def suites() -> Iterator[Path]:
@@ -134,17 +146,23 @@ def suites() -> Iterator[Path]:
     yield from sorted((HERE / "cases").glob("*/*.yaml"))
 
 
-def read(path: Path) -> Suite:
-    """A case file: its mesh is an overlay on the cast, so that it says only what matters."""
+def read(path: Path, mode: str) -> Suite:
+    """A case file in a mode: its mesh is an overlay on the cast, so that it says only what matters."""
     data = yaml.safe_load(path.read_text())
     unknown = set(data) - {"about", "law", "mesh", "ops", "cases", "unsupported", "ways"}
     assert not unknown, f"{path}: unknown keys {unknown}"
     name = path.relative_to(HERE / "cases").as_posix()
-    compiled = compile_over_cast(data)
+    compiled = compile_over_cast(in_mode(data, mode))
     assert compiled.mesh is not None, (name, compiled.findings)
     ways = data.get("ways") or [{}]
     cases = tuple(_case(_along(way, row), data.get("law", ""), name) for row in data["cases"] for way in ways)
-    return Suite(name, path.parent.name, compiled.mesh, cases, data.get("unsupported", {}))
+    return Suite(name, path.parent.name, mode, compiled.mesh, cases, data.get("unsupported", {}))
+
+
+def in_mode(data: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """A case file's data with its mesh in that mode of `requests`."""
+    own = data.get("mesh") or {}
+    return {**data, "mesh": {**own, "mesh": {**(own.get("mesh") or {}), "requests": mode}}}
 
 
 def compile_over_cast(data: Mapping[str, Any]) -> Compiled:
@@ -172,11 +190,13 @@ def _along(way: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
 def _case(row: dict[str, Any], law: str, file: str) -> Case:
     send, expect = row["send"], row["expect"]
     decided = row.get("decided")
-    assert set(row) <= {"says", "law", "send", "expect", "decided"}, (file, row)
+    odd = None if row.get("odd") is None else tuple(row["odd"])
+    assert set(row) <= {"says", "law", "send", "expect", "decided", "odd"}, (file, row)
     assert set(send) <= SEND, (file, row["says"], set(send) - SEND)
-    assert {*expect, *(decided or {})} <= EXPECT, (file, row["says"], {*expect, *(decided or {})} - EXPECT)
+    for expected in (expect, decided or {}, *(odd or ())):
+        assert set(expected) <= EXPECT, (file, row["says"], set(expected) - EXPECT)
     watch = not {"tries", "mirrored"}.isdisjoint(expect)
-    return Case(row.get("law", law), row["says"], replace(send_of(send), watch=watch), expect, file, decided)
+    return Case(row.get("law", law), row["says"], replace(send_of(send), watch=watch), expect, file, decided, odd)
 
 
 def _name_for(client: str, service: str | None) -> str | None:

@@ -2,10 +2,11 @@
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from meshc.diagnostics import Finding
 from meshc.model import Mesh, Name
-from meshc.semantics import Client, Decision, Identity, Outcome, Outside, Plaintext, Request, Token, Workload, decide
+from meshc.semantics import Answer, Client, Decision, Identity, Outcome, Outside, Plaintext, Reached, Request, Token, Workload, decide
 from tests.conformance.case import Send
 from tests.conformance.engine import Seen
 
@@ -32,35 +33,45 @@ class DecideEngine:
         return ()
 
     def send(self, sends: Sequence[Send]) -> list[Seen]:
-        """Each request's decision, as it would be seen."""
+        """Each request's decision, as it would be seen, with all else that is permitted."""
         assert self.mesh is not None
         return [self._seen(decide(self.mesh, request_of(send))) for send in sends]
 
     def _seen(self, decision: Decision) -> Seen:
-        permitted = tuple(answer.status for answer in decision.permitted)
+        others = [_answered(answer, decision) for answer in decision.permitted[1:]]
+        others += [replace(self._seen(other), others=()) for other in decision.otherwise]
+        return replace(self._first(decision), others=tuple(others))
+
+    def _first(self, decision: Decision) -> Seen:
         if decision.outcome is not Outcome.ROUTED:
-            refused = "refused" if decision.outcome is Outcome.REFUSED else None
-            grpc = decision.grpc_status
-            return Seen(status=decision.status, refused=refused, location=decision.location, grpc=grpc, permitted=permitted)
-        weights = [reached.weight for reached in decision.destinations]
-        (reached,) = self.chance.choices(decision.destinations, weights)
-        if reached.verdict.outcome is not Outcome.ROUTED:
-            return Seen(status=reached.verdict.status, grpc=reached.verdict.grpc_status, permitted=(*permitted, reached.verdict.status))
-        forwarded = decision.request
-        service = reached.host if reached.service is None else reached.service.name
-        if forwarded is None:  # a connection of bytes: what the backend answers, and not more, is seen
-            return Seen(status=200, service=service, version=reached.version, permitted=permitted)
-        return Seen(
-            status=200,
-            service=service,
-            version=reached.version,
-            port=reached.port,
-            method=forwarded.method,
-            path=forwarded.path,
-            host=forwarded.host,
-            headers=forwarded.headers,
-            permitted=permitted,
-        )
+            return _answered(decision.permitted[0], decision)
+        (reached,) = self.chance.choices(decision.destinations, [reached.weight for reached in decision.destinations])
+        return _arrived(reached, decision)
+
+
+def _answered(answer: Answer, decision: Decision) -> Seen:
+    refused = "refused" if answer.outcome is Outcome.REFUSED else None
+    location = decision.location if answer.outcome is Outcome.REDIRECT else None
+    return Seen(status=answer.status, refused=refused, location=location, grpc=answer.grpc_status)
+
+
+def _arrived(reached: Reached, decision: Decision) -> Seen:
+    if reached.verdict.outcome is not Outcome.ROUTED:
+        return _answered(reached.verdict, decision)
+    forwarded = decision.request
+    service = reached.host if reached.service is None else reached.service.name
+    if forwarded is None:  # a connection of bytes: what the backend answers, and not more, is seen
+        return Seen(status=200, service=service, version=reached.version, port=reached.port)
+    return Seen(
+        status=200,
+        service=service,
+        version=reached.version,
+        port=reached.port,
+        method=forwarded.method,
+        path=forwarded.path,
+        host=forwarded.host,
+        headers=forwarded.headers,
+    )
 
 
 def request_of(send: Send) -> Request:
@@ -88,7 +99,7 @@ def request_of(send: Send) -> Request:
         headers = (*headers, send.token.header)
         if send.token.scheme == "Bearer ":
             provider = None if send.token.bad == "issuer" else _name(send.token.provider)
-            token = Token(provider, send.token.all_claims, valid=send.token.bad is None)
+            token = Token(provider, send.token.all_claims, valid=send.token.bad is None, audience=send.token.bad != "audience")
     to = None if send.to is None else _name(send.to)
     port = None if send.via is not None else send.port
     return Request(client, send.method, send.target, send.hosts, headers, to=to, port=port, token=token)

@@ -24,8 +24,8 @@ class Seen:
     """
     What came back of one request; what an engine cannot see is None.
 
-    `service` to `identity` are what the backend saw. `permitted` are other answers that the laws allow as well (`decide` only). `arrivals`
-    are all backends that saw the request, once for each time, where the case asks for it.
+    `service` to `identity` are what the backend saw. `others` is all else that the laws permit (`decide` only). `arrivals` are all backends
+    that saw the request, once for each time, where the case asks for it.
     """
 
     status: int | None = None
@@ -44,7 +44,7 @@ class Seen:
     seconds: float | None = None
     grpc: int | None = None
     arrivals: tuple["Arrival", ...] = ()
-    permitted: tuple[int | None, ...] = ()
+    others: tuple["Seen", ...] = ()
 
 
 class Engine(Protocol):
