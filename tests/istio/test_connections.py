@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.istio.written import HEAD, SHOP, complaints_of, names, one
+from tests.istio.written import HEAD, SHOP, complaints_of, names, one, whole
 from tests.meshes import mesh_in, mesh_of
 
 
@@ -129,10 +129,16 @@ def test_a_cookie_that_is_missing_is_made() -> None:
     assert {"name": "sid", "path": "/", "ttl": "0s"} == cookie
 
 
-def test_versions_are_subsets() -> None:
-    """By their labels."""
-    spec = one(mesh_of(HEAD + "services: {b: {ports: {http: 80}, versions: {v1: {}, v2: {labels: {track: x}}}}}"), "DestinationRule", "b")
-    assert [{"name": "v1", "labels": {"version": "v1"}}, {"name": "v2", "labels": {"track": "x"}}] == spec["subsets"]
+def test_versions_are_subsets_in_objects_of_their_own() -> None:
+    """By their labels; one that leaves the mesh is removed after the routes that named it."""
+    mesh = mesh_of(HEAD + "services: {b: {ports: {http: 80}, versions: {v1: {}, v2: {labels: {track: x}}}}}")
+    host = "b.shop.svc.cluster.local"
+    assert {"host": host, "subsets": [{"name": "v1", "labels": {"version": "v1"}}]} == one(mesh, "DestinationRule", "b.v1")
+    assert {"host": host, "subsets": [{"name": "v2", "labels": {"track": "x"}}]} == one(mesh, "DestinationRule", "b.v2")
+    assert {"host": host, "trafficPolicy": {"tls": {"mode": "ISTIO_MUTUAL"}}} == one(mesh, "DestinationRule", "b")
+    made = whole(mesh, "DestinationRule", "b.v1")
+    assert {"argocd.argoproj.io/sync-options": "PruneLast=true"} == made.annotations
+    assert ("services", "b", "versions", "v1") == made.origin.path
 
 
 # --- what a workload's own proxy keeps -------------------------------------------------------------------------------------------
