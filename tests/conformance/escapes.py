@@ -74,7 +74,7 @@ def bad_token(send: Send) -> bool:
     lines = _authorization(send)
     if len(lines) > 1:
         return True
-    if not lines or not lines[0].startswith("Bearer "):
+    if not lines or not re.fullmatch(r"Bearer [A-Za-z0-9._~+/-]+=*", lines[0]):
         return False
     return send.token is None or send.token.bad not in (None, "audience") or lines[0] != f"Bearer {send.token.text}"
 
