@@ -54,6 +54,8 @@ class Feature(StrEnum):
     CIRCUIT_BREAKER = "circuit-breaker"
     OUTLIER_DETECTION = "outlier-detection"
     HEALTH_CHECK = "health-check"
+    SHARED_WORKLOADS = "shared-workloads"
+    HEADLESS = "headless-services"
     ENDPOINTS = "endpoints"
     LOCALITY = "locality"
     EXTERNAL_SERVICES = "external-services"
@@ -127,6 +129,10 @@ def _of_service(service: Service) -> Used:
         yield Feature.ACCESS, service.access_origin
     if service.traffic:
         yield Feature.TRAFFIC_SPLIT, service.origin.at("traffic")
+    if service.shares_workload:
+        yield Feature.SHARED_WORKLOADS, service.origin.at("workload")
+    if service.headless:
+        yield Feature.HEADLESS, service.origin.at("headless")
     if service.endpoints is not None:
         yield Feature.ENDPOINTS, service.origin.at("endpoints")
     if service.max_request_body is not None:

@@ -68,6 +68,7 @@ def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
             service = find_service(mesh, name)
             if service.external:
                 raise RequestError(f"service {name} lies outside the mesh and cannot call; expected a workload")
+            service = find_service(mesh, service.workload)
             own = next((one.identity for one in service.versions if one.name == version and one.identity is not None), None)
             identity = access.spiffe_id(mesh, name.namespace, service.identity if own is None else own)
             return Caller(service, name.namespace, identity if service.has_proxy else None)
