@@ -23,7 +23,7 @@ from meshc.semantics.plainness import (
     owned_by_proxies,
 )
 from meshc.semantics.request import Request, Token
-from meshc.semantics.spellings import passed_on, readings
+from meshc.semantics.spellings import first_pass, passed_on, readings
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -131,19 +131,23 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None, *, trust
         return Read(None, grpc, odd)
     lines = host_lines(request) or ((default_host,) if request.host is None and default_host is not None else ())
     if target.authority is not None:
-        lines = (target.authority,)
+        lines = (target.authority.rpartition("@")[2],)  # user information is taken off as the line is read
     host = parse_host(lines[0]) if len(lines) == 1 else None
     reading = paths.read(target.path)
     message = Message(method=request.method, host=host or "", query=target.query, headers=headers, host_written=_written(lines))
     message = _with_token(message, request.token, sent=any(name.lower() == "authorization" for name, _ in request.headers))
-    known = host is not None and reading.segments is not None and request.method in mesh.methods and not target.cut
-    normal = replace(message, segments=reading.segments) if known and reading.segments is not None else None
-    if odd is None or mesh.requests == "strict":
+    segments = first_pass(target.path.decode("utf-8", "surrogatepass")) if reading.segments is None else reading.segments
+    known = host is not None and request.method in mesh.methods
+    normal = replace(message, segments=segments) if known and segments is not None else None
+    if odd is None:
+        return Read(normal, grpc, odd)
+    if mesh.requests == "strict":
         return Read(normal, grpc, odd)
     others = (
         replace(one, host=name, hosts_read=read_as)
         for name, read_as in _hosts(request, host, lines)
-        for one in _otherwise(message, line, reading.segments)
+        for alike in (message, *_joined(message))
+        for one in _otherwise(alike, line, segments)
     )
     found: list[Message] = []
     for one in others:
@@ -157,6 +161,14 @@ def asked_host(request: Request) -> str | None:
     authority = paths.split_target(request.target).authority
     lines = host_lines(request) if authority is None else (authority,)
     return parse_host(lines[0]) if len(lines) == 1 else None
+
+
+def _joined(message: Message) -> Iterator[Message]:
+    """The request with several lines of Authorization as one, where none is a token: a proxy that joins lines by commas sees no token."""
+    lines = message.lines("authorization")
+    if len(lines) > 1 and not any(BEARER.match(line) for line in lines):
+        others = tuple(line for line in message.headers if line[0] != "authorization")
+        yield replace(message, headers=(*others, ("authorization", ",".join(lines))), bearer=None)
 
 
 def _otherwise(message: Message, line: str, normal: Segments | None) -> Iterator[Message]:
