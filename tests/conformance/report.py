@@ -37,8 +37,9 @@ _TEXT: Final = """# Conformance
 Every case is a request and what must come back, with the [law](reference/laws.md) it holds.
 Cases are data in `tests/conformance/cases`; their expectations
 are written by hand, never taken from an engine. Each is sent in both modes of `mesh.requests`: a plain request gets exactly what its case
-says; an odd one may be refused, in `standard` it may also get what the case lists beside. Each is asked of `decide`, the reference, and of a real Istio: etcd, kube-apiserver,
-istiod, its agents and stock Envoy sidecars with real mutual TLS. To these `kubectl apply` gave the whole output of `meshc build`.
+says; an odd one may be refused, in `standard` it may also get what the case lists beside. Each is asked of `decide`, the reference, and
+of a real Istio: etcd, kube-apiserver, istiod, its agents and stock Envoy sidecars with real mutual TLS. To these `kubectl apply` gave the
+whole output of `meshc build`.
 
 `make conformance` runs them on Linux as root and writes this page.
 
