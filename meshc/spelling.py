@@ -79,7 +79,7 @@ def expression(pattern: PathPattern, *, closed: bool = False) -> str:
 
 
 def mistakes_slashes(pattern: PathPattern) -> bool:
-    """Whether the expression takes `//`, which merging slashes leaves of a path of nothing else, and the pattern not the `/` that it means."""
+    """Whether the expression takes `//`, which merging slashes leaves of a path of slashes, and the pattern not the `/` that it means."""
     return pattern.regex is not None and _takes(pattern.regex, "//") and not _takes(pattern.regex, "/")
 
 

@@ -211,7 +211,10 @@ API, OTHER, STAR = "routed shop/api", "routed shop/other", "routed shop/star"
         # (b) a Host that is malformed, repeated or dotted may fall to `*`
         (edge("GET x.test. /api"), API, {f"{STAR} /api"}),
         (edge("GET x.test,x.test /api"), "bad-request 400", {f"{STAR} /api"}),
-        (edge("GET u@x.test /api"), "bad-request 400", {f"{STAR} /api"}),
+        (edge("GET u@x.test /api"), "bad-request 400", {f"{STAR} /api", f"{API} /api"}),
+        (edge("GET x.test:y /api"), "bad-request 400", {f"{STAR} /api", f"{API} /api"}),
+        (edge("GET x.test/y /api"), "bad-request 400", {f"{STAR} /api"}),
+        (edge("GET u@x.test /api/admin"), "bad-request 400", {f"{STAR} /api/admin"}),
         (edge("GET - /api"), "bad-request 400", set[str]()),
         (edge("GET x.test. /private/never", token=token()), "denied 403", set[str]()),
         (edge("GET u@x.test /private/never", token=token()), "bad-request 400", set[str]()),

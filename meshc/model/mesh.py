@@ -68,7 +68,7 @@ class MeshTest:
 class Expectation:
     """What must come back: exactly one field is set; of `reaches`, the version only where written."""
 
-    outcome: str | None = None  # denied | unauthenticated | refused
+    outcome: str | None = None  # denied | unauthenticated | refused | no-route
     status: int | None = None
     redirect: str | None = None
     reaches: Name | None = None

@@ -12,6 +12,7 @@ from meshc.paths import Segments
 from meshc.semantics.decision import Answer, Forwarded, Outcome, local_answer
 from meshc.semantics.hosts import parse_host
 from meshc.semantics.plainness import (
+    BEARER,
     BLANKS,
     FOLD,
     hop_by_hop,
@@ -28,8 +29,7 @@ Headers = tuple[tuple[str, str], ...]
 
 _CLIENT_CERTIFICATE: Final = "x-forwarded-client-cert"
 _ENVOY: Final = "x-envoy-"
-BEARER: Final = "Bearer "
-IMPLIED_AUTHORIZATION: Final = f"{BEARER}<token>"
+_IMPLIED_AUTHORIZATION: Final = "Bearer <token>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,9 +177,16 @@ def _hosts(request: Request, host: str | None, lines: tuple[str, ...]) -> Iterat
     if host is not None:
         yield host, ()
     sent = (*host_lines(request), *lines)
+    if host is None and len(lines) == 1 and (name := _name_beside_junk(lines[0])) is not None:
+        yield name, tuple(_names_in(sent))
     dotted = any(re.search(r"\.(:[0-9]+)?$", one.strip(BLANKS)) for one in sent)
     if sent and (host is None or len(host_lines(request)) > 1 or dotted):
         yield "", tuple(_names_in(sent)) if host is None else (host,)
+
+
+def _name_beside_junk(line: str) -> str | None:
+    """The name between user information and what is no port: engines that look for no more than `@` and `:` take it for the Host."""
+    return parse_host(line.rpartition("@")[2].partition(":")[0])
 
 
 def _names_in(lines: Iterable[str]) -> Iterator[str]:
@@ -225,19 +232,20 @@ def without_forwarded(message: Message) -> Message:
 def _with_token(message: Message, token: Token | None, *, sent: bool) -> Message:
     lines = message.lines("authorization")
     if token is not None and not lines and not sent:
-        lines = (IMPLIED_AUTHORIZATION,)
-        message = replace(message, headers=(*message.headers, ("authorization", IMPLIED_AUTHORIZATION)))
-    return replace(message, token=token, bearer=lines[0] if len(lines) == 1 and token is not None else None)
+        lines = (_IMPLIED_AUTHORIZATION,)
+        message = replace(message, headers=(*message.headers, ("authorization", _IMPLIED_AUTHORIZATION)))
+    spelled = len(lines) == 1 and (not sent or BEARER.fullmatch(lines[0]) is not None)
+    return replace(message, token=token, bearer=lines[0] if spelled and token is not None else None)
 
 
 def token_of(message: Message) -> Token | None:
-    """What a check point that knows providers makes of Authorization: nothing but one line `Bearer ` and a token is one (L9)."""
+    """What a check point that knows providers makes of Authorization: `Bearer ` and a token is one, two lines are a bad one (L9)."""
     lines = message.lines("authorization")
     if len(lines) > 1:
         return Token(None, {}, valid=False)
-    if not lines or not lines[0].startswith(BEARER):
-        return None
-    return message.token if message.token is not None and lines[0] == message.bearer else Token(None, {}, valid=False)
+    if lines and message.token is not None and lines[0] == message.bearer:
+        return message.token
+    return Token(None, {}, valid=False) if lines and BEARER.fullmatch(lines[0]) else None
 
 
 def change_headers(message: Message, changes: HeaderChanges) -> Message:

@@ -15,9 +15,9 @@ from meshc.semantics.request import Request
 
 BLANKS: Final = " \t"
 FOLD: Final = re.compile(r"\r?\n[ \t]+")
+BEARER: Final = re.compile(r"Bearer [A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
-_BEARER: Final = re.compile(r"Bearer [A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
 _SCHEME: Final = re.compile(r"(?!(?i:bearer)(?: |$))[!#$%&'*+.^_`|~0-9A-Za-z-]+ [^ ].*")
 _ANOTHER_BEARER: Final = re.compile(r"(?i)\bbearer\s")
 _CONTROL: Final = "\r\n\0"
@@ -116,7 +116,7 @@ def _authorization(values: Iterable[str]) -> str | None:
     lines = [FOLD.sub(" ", value).strip(BLANKS) for value in values]
     if len(lines) > 1:
         return "several Authorization lines"
-    if not lines or _BEARER.fullmatch(lines[0]):
+    if not lines or BEARER.fullmatch(lines[0]):
         return None
     if _SCHEME.fullmatch(lines[0]) and not _ANOTHER_BEARER.search(lines[0]):
         return None

@@ -103,7 +103,7 @@ def places() -> dict[Steps, list[str]]:
     """Return everything that the builds of the case files hold, each with those files, the smallest first."""
     target = load("istio")
     found: dict[Steps, list[str]] = {}
-    every = sorted((read(path) for path in suites()), key=lambda suite: (len(suite.cases), suite.file))
+    every = sorted((read(path, "standard") for path in suites()), key=lambda suite: (len(suite.cases), suite.file))
     for suite in every:
         if "istio" not in suite.unsupported:
             trees = [yaml.safe_load(file.content) for file in target.emit(suite.mesh)]

@@ -17,7 +17,7 @@ import yaml
 from meshc.target import File
 from tests.conformance.case import HERE, read
 from tests.conformance.istio.engine import IstioEngine
-from tests.conformance.judge import answers
+from tests.conformance.judge import judge
 from tests.conformance.prepare import prepare
 
 Tree = dict[str, Any]
@@ -237,10 +237,10 @@ def _kustomization(file: File, there: set[PurePosixPath]) -> File:
 
 def red(engine: IstioEngine, file: str) -> set[str]:
     """The cases of the file that fail."""
-    suite = read(HERE / "cases" / file)
+    suite = read(HERE / "cases" / file, "standard")
     refused = engine.apply(suite.mesh)
     assert not refused, (file, refused)
-    return {name for name, wrong in answers(engine, suite, wire=True).items() if wrong}
+    return {name for name, wrong in judge(engine, suite, wire=True).wrong.items() if wrong}
 
 
 def killed_by(engine: IstioEngine, mutation: Mutation, before: dict[str, set[str]]) -> str | None:

@@ -141,7 +141,8 @@ class IstioEngine:
             self.public |= {each.port: each.target_port for each in listeners}
             if listeners:
                 made += self.cast.router_service(pod, {each.port: each.target_port for each in listeners})
-        self.call("kubectl", words=["apply", "--server-side", "--force-conflicts", "-f", "-"], text=yaml.safe_dump_all(made))
+        if made:
+            self.call("kubectl", words=["apply", "--server-side", "--force-conflicts", "-f", "-"], text=yaml.safe_dump_all(made))
 
     def send(self, sends: Sequence[Send]) -> list[Seen]:
         """Sends all requests, grouped by the client that sends them."""
