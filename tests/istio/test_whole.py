@@ -132,7 +132,10 @@ services:
 gateways: {public: {listeners: {http: {port: 80, redirectToHttps: true}, https: {port: 443, hosts: [a.example], tls: {certificate: c}}}}}
 certificates: {c: {from: {secret: c}}}
 routes:
-  in: {gateways: [public], hosts: [a.example], rules: [{match: {paths: /api/*}, to: web, timeout: 1s, retries: {attempts: 1, codes: [503]}}]}
+  in:
+    gateways: [public]
+    hosts: [a.example]
+    rules: [{match: {paths: /api/*}, to: web, timeout: 1s, retries: {attempts: 1, codes: [503]}}]
 authentication: {ids: {jwt: {issuer: "https://id.example", jwks: {uri: "https://id.example/keys"}}}}
 policies:
   edge: {gateways: [public], require: [{paths: /private/**, jwt: ids}]}
@@ -165,7 +168,8 @@ def test_nothing_is_written_that_istio_does_by_itself(folder: Path) -> None:
     for one in _objects(folder):
         pairs = list(_pairs(one.spec))
         assert [] == [pair for pair in DEFAULTS.get(one.kind, ()) if pair in [{key: value} for key, value in pairs]], (one.kind, one.name)
-        assert [] == [key for key, value in pairs if value in ({}, [])], (one.kind, one.name)
+        if one.kind != "EnvoyFilter":  # Envoy's words, of which some are empty messages
+            assert [] == [key for key, value in pairs if value in ({}, [])], (one.kind, one.name)
 
 
 def _pairs(tree: object) -> Iterator[tuple[str, object]]:
@@ -236,7 +240,10 @@ def _validated(folder: Path) -> list[str]:
 def _analyzed(folder: Path) -> list[dict[str, Any]]:
     """Every message of Istio's analyzers."""
     done = subprocess.run(
-        [str(engines.istioctl()), "analyze", "--use-kube=false", "--output", "json", str(folder)], capture_output=True, text=True, check=False
+        [str(engines.istioctl()), "analyze", "--use-kube=false", "--output", "json", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     found: list[dict[str, Any]] = json.loads(done.stdout or "null") or []
     assert found or 0 == done.returncode, done.stderr
