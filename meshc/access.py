@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from meshc import paths
+from meshc import rewriting
 from meshc.diagnostics import Origin
 from meshc.model import (
     Access,
@@ -21,10 +21,10 @@ from meshc.model import (
     SourceKind,
     per_mesh,
 )
-from meshc.paths import PathPattern
+from meshc.regex import RegexError
+from meshc.rewriting import Both
 
 Keys: TypeAlias = tuple[str, ...]
-_ROOT = PathPattern((), below=True, regex=None, text="/**")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ class Grant:
     origin: Origin
     what: str
     also: tuple[Pattern, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """A call or gateway rule whose paths, as they arrive at the service, no expression says: it lets nobody in by them."""
+
+    service: Name
+    declared: Origin
+    rule: Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +95,8 @@ def identities_of(mesh: Mesh, source: Source) -> tuple[str, ...]:
 def checks(mesh: Mesh, service: Service) -> Checks:
     """The check point at a service with a proxy."""
     policies = mesh.policies_by_service.get(service.name, ())
-    allow = [grant for policy in policies for entry in policy.allow for grant in _expanded(mesh, service, policy, entry, "allow")]
-    selected = any(policy.allow for policy in policies)
+    allow = [grant for policy in policies for entry in policy.allow or () for grant in _expanded(mesh, service, policy, entry, "allow")]
+    selected = any(policy.allow is not None for policy in policies)
     if service.access is Access.DECLARED:
         allow.extend(_declared(mesh, service))
     return _checks(
@@ -108,10 +117,10 @@ def gateway_checks(mesh: Mesh, gateway: Gateway) -> Checks:
         return [
             Grant(entry, entry.origin, f"{which} of policy {policy.name}")
             for policy in policies
-            for entry in {"deny": policy.deny, "require": policy.require, "allow": policy.allow}[which]
+            for entry in {"deny": policy.deny, "require": policy.require, "allow": policy.allow or ()}[which]
         ]
 
-    is_open = not any(policy.allow for policy in policies)
+    is_open = all(policy.allow is None for policy in policies)
     return _checks(deny=grants("deny"), require=grants("require"), allow=grants("allow"), policies=policies, is_open=is_open, base=None)
 
 
@@ -120,7 +129,8 @@ def _checks(
 ) -> Checks:
     # An entry that matches nothing decides nothing; what `is_open` says of it has been said.
     deny, require, allow = ([grant for grant in grants if not grant.pattern.matches_nothing] for grants in (deny, require, allow))
-    named = {entry.jwt.provider for policy in policies for entry in (*policy.deny, *policy.require, *policy.allow) if entry.jwt is not None}
+    entries = (entry for policy in policies for entry in (*policy.deny, *policy.require, *(policy.allow or ())))
+    named = {entry.jwt.provider for entry in entries if entry.jwt is not None}
     return Checks(tuple(deny), tuple(require), tuple(allow), tuple(sorted(named)), is_open, base)
 
 
@@ -146,27 +156,29 @@ def _on_ports(service: Service, entry: Pattern) -> Pattern | None:
     return replace(entry, ports=None if len(ports) == len(service.ports) else ports) if ports else None
 
 
-def _both(entry: Pattern, arriving: Pattern, origin: Origin, what: str) -> Iterator[Grant]:
+def _both(entry: Pattern, arriving: "Arriving", origin: Origin, what: str) -> Iterator[Grant]:
     """What the entry and the declared call have in common."""
     shared = replace(
-        arriving,
-        ports=_common(entry.ports, arriving.ports),
-        methods=_common(entry.methods, arriving.methods),
+        arriving.pattern,
+        ports=_common(entry.ports, arriving.pattern.ports),
+        methods=_common(entry.methods, arriving.pattern.methods),
         hosts=entry.hosts,
         headers=entry.headers,
         query=entry.query,
         jwt=entry.jwt,
     )
-    if entry.paths is None or arriving.paths is None:
-        yield Grant(replace(shared, paths=arriving.paths if entry.paths is None else entry.paths), origin, what)
-        return
-    plain = tuple(both for mine in entry.paths for theirs in arriving.paths if (both := _meet(mine, theirs)) is not None)
-    if plain:
-        yield Grant(replace(shared, paths=plain), origin, what)
-    for mine in entry.paths:
-        for theirs in arriving.paths:
-            if _needs_both(mine, theirs):
-                yield Grant(replace(shared, paths=(mine,)), origin, what, also=(Pattern(origin, paths=(theirs,)),))
+    for each in _with_paths(shared, rewriting.arriving(arriving.pattern.paths, entry.paths)):
+        yield Grant(each.pattern, origin, what, (*each.also, *arriving.also))
+
+
+def _with_paths(pattern: Pattern, sets: tuple[Both, ...] | None) -> "Iterator[Arriving]":
+    """The pattern for those sets of paths: one for all that single patterns say, and one for each of the others."""
+    singles = None if sets is None else tuple(both[0] for both in sets if len(both) == 1)
+    if singles != ():
+        yield Arriving(replace(pattern, paths=singles))
+    for both in sets or ():
+        if len(both) > 1:
+            yield Arriving(replace(pattern, paths=both[:1]), tuple(Pattern(pattern.origin, paths=(one,)) for one in both[1:]))
 
 
 def _common(some: Keys | None, others: Keys | None) -> Keys | None:
@@ -175,47 +187,26 @@ def _common(some: Keys | None, others: Keys | None) -> Keys | None:
     return tuple(one for one in some if one in others)
 
 
-def _needs_both(one: PathPattern, other: PathPattern) -> bool:
-    """Whether the two have no common pattern of their own: a regex and something that is no single path."""
-    if one == other or (one.regex is None and other.regex is None):
-        return False
-    return not any(_is_one_path(each) or _takes_all(each) for each in (one, other))
-
-
-def _is_one_path(pattern: PathPattern) -> bool:
-    return pattern.regex is None and not pattern.below and paths.is_literal(pattern)
-
-
-def _takes_all(pattern: PathPattern) -> bool:
-    return pattern.below and pattern.segments == ()
-
-
-def _meet(one: PathPattern, other: PathPattern) -> PathPattern | None:
-    if one == other or _takes_all(other):
-        return one
-    if _takes_all(one):
-        return other
-    if one.regex is None and other.regex is None:
-        return paths.intersect(one, other)
-    for literal, regex in ((one, other), (other, one)):
-        if _is_one_path(literal):
-            segments = tuple(segment for segment in literal.segments if segment is not None)
-            return literal if paths.matches(regex, segments) else None
-    return None
-
-
 # --- what is declared -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """What a declared set is when it arrives: `pattern` and every one of `also` match."""
+
+    pattern: Pattern
+    also: tuple[Pattern, ...] = ()
 
 
 def _declared(mesh: Mesh, service: Service) -> Iterator[Grant]:
     """What the base `declared` lets in: calls of its namespace's services and gateway routes, as they arrive."""
     for caller, arriving in _arriving_calls(mesh, service, service.name.namespace):
-        yield Grant(arriving, arriving.origin, f"base declared: call of {caller}")
+        yield Grant(arriving.pattern, arriving.pattern.origin, f"base declared: call of {caller}", arriving.also)
     for route, rule, gateway, destination in _gateway_rules(mesh, service.name):
         if route.namespace == service.name.namespace:
             source = Source(SourceKind.GATEWAY, rule.origin, name=gateway)
-            for pattern in _arriving_by_rule(service, rule, destination, Pattern(rule.origin, sources=(source,))):
-                yield Grant(pattern, rule.origin, f"base declared: route {route} by gateway {gateway}")
+            for arriving in _arriving_by_rule(service, rule, destination, Pattern(rule.origin, sources=(source,))):
+                yield Grant(arriving.pattern, rule.origin, f"base declared: route {route} by gateway {gateway}", arriving.also)
 
 
 def _gateway_rules(mesh: Mesh, service: Name) -> Iterator[tuple[Name, Rule, Name, Destination]]:
@@ -243,56 +234,83 @@ def destinations(rule: Rule) -> tuple[Destination, ...]:
     return tuple({(each.service, each.port): each for each in targets}.values())
 
 
-def _arriving_calls(mesh: Mesh, service: Service, namespace: str) -> Iterator[tuple[Name, Pattern]]:
+def _arriving_calls(mesh: Mesh, service: Service, namespace: str) -> Iterator[tuple[Name, Arriving]]:
     """The calls that services of the namespace declare, as they arrive at the service: through the callers' routes, after rewrites."""
-    for caller, call_service, pattern in _calls_towards(mesh).get(service.name, ()):
-        if caller.namespace != namespace:
-            continue
-        source = Source(SourceKind.SERVICE, pattern.origin, name=caller)
-        declared = Pattern(pattern.origin, sources=(source,), ports=pattern.ports, methods=pattern.methods, paths=pattern.paths)
-        routes = mesh.routes_by_service.get(call_service, ())
-        if not routes:
-            ports = _on_ports(service, declared)
-            if ports is not None:
-                yield caller, ports
-            continue
-        for route in routes:
-            for rule in route.rules:
-                for destination in destinations(rule):
-                    if destination.service == service.name:
-                        for arriving in _arriving_by_rule(service, rule, destination, declared):
-                            yield caller, arriving
+    for call in _calls_towards(mesh).get(service.name, ()):
+        if call.caller.namespace == namespace:
+            yield from ((call.caller, arriving) for arriving in _arriving_call(mesh, service, call))
+
+
+@dataclass(frozen=True, slots=True)
+class _CallTowards:
+    """A call that a service declares: of `called`, whose routes may lead elsewhere."""
+
+    caller: Name
+    called: Name
+    declared: Pattern
+
+
+def _arriving_call(mesh: Mesh, service: Service, call: _CallTowards) -> Iterator[Arriving]:
+    routes = mesh.routes_by_service.get(call.called, ())
+    http = tuple(port.name for port in mesh.service_by_name[call.called].ports if port.protocol.is_http)
+    if service.name == call.called:
+        # Routes are tried for requests: what is no HTTP goes straight to the service, and all does where it has none.
+        ports = tuple(name for name in call.declared.ports or () if not routes or name not in http)
+        direct = _on_ports(service, replace(call.declared, ports=ports))
+        if direct is not None:
+            yield Arriving(direct)
+    routed = replace(call.declared, ports=_common(call.declared.ports, http))
+    for route in routes:
+        for rule in route.rules:
+            for destination in destinations(rule):
+                if destination.service == service.name:
+                    yield from _arriving_by_rule(service, rule, destination, routed)
 
 
 @per_mesh
-def _calls_towards(mesh: Mesh) -> dict[Name, list[tuple[Name, Name, Pattern]]]:
+def _calls_towards(mesh: Mesh) -> dict[Name, list[_CallTowards]]:
     """Calls that may arrive at a service: those that name it, and those to services whose east-west routes lead to it."""
-    found: dict[Name, list[tuple[Name, Name, Pattern]]] = {}
+    found: dict[Name, list[_CallTowards]] = {}
     leads = {
         name: {destination.service for route in routes for rule in route.rules for destination in destinations(rule)}
         for name, routes in mesh.routes_by_service.items()
     }
     for caller in mesh.services:
         for call in caller.calls or ():
-            for arrives in leads.get(call.service, {call.service}):
-                found.setdefault(arrives, []).append((caller.name, call.service, call.pattern))
+            source = Source(SourceKind.SERVICE, call.pattern.origin, name=caller.name)
+            asked = call.pattern
+            declared = Pattern(asked.origin, sources=(source,), ports=asked.ports, methods=asked.methods, paths=asked.paths)
+            for arrives in leads.get(call.service, set()) | {call.service}:
+                found.setdefault(arrives, []).append(_CallTowards(caller.name, call.service, declared))
     return found
 
 
-def _arriving_by_rule(service: Service, rule: Rule, destination: Destination, declared: Pattern) -> Iterator[Pattern]:
-    """What of the declared set a rule lets arrive: methods and paths of its matches, after its rewrite; headers and query don't narrow."""
+def _arriving_by_rule(service: Service, rule: Rule, destination: Destination, declared: Pattern) -> Iterator[Arriving]:
+    """
+    What of the declared set a rule lets arrive: its ports, methods and paths that a match takes, as they are after the rewrite.
+
+    Headers, query and other rules don't narrow it.
+    """
     for match in rule.matches:
-        if not _may_send(match, declared):
+        ports, methods = _common(declared.ports, match.ports), _common(declared.methods, match.methods)
+        if match.matches_nothing or () in (ports, methods) or not _may_send(match, declared):
             continue
-        pattern = replace(
-            declared,
-            ports=_arriving_ports(service, destination, declared, match),
-            methods=_common(declared.methods, match.methods),
-            paths=_arriving_paths(rule, match, declared),
-        )
-        narrowed = _on_ports(service, pattern)
-        if narrowed is not None and () not in (narrowed.methods, narrowed.paths):
-            yield narrowed
+        try:
+            sets = _arriving_paths(rule, match, declared)
+        except RegexError:  # `unsaid` tells
+            continue
+        pattern = replace(declared, ports=ports if destination.port is None else (destination.port,), methods=methods)
+        for arriving in _with_paths(pattern, sets):
+            narrowed = _on_ports(service, arriving.pattern)
+            if narrowed is not None:
+                yield replace(arriving, pattern=narrowed)
+
+
+def _arriving_paths(rule: Rule, match: Pattern, declared: Pattern) -> tuple[Both, ...] | None:
+    rewrite = rule.action.rewrite if isinstance(rule.action, Forward) else None
+    if rewrite is None:
+        return rewriting.arriving(declared.paths, match.paths)
+    return rewriting.arriving(declared.paths, match.paths, prefix=rewrite.replace_prefix, full=rewrite.replace_full)
 
 
 def _may_send(match: Pattern, declared: Pattern) -> bool:
@@ -308,49 +326,22 @@ def _may_send(match: Pattern, declared: Pattern) -> bool:
     )
 
 
-def _arriving_ports(service: Service, destination: Destination, declared: Pattern, match: Pattern) -> tuple[str, ...] | None:
-    if destination.port is not None:
-        return (destination.port,)
-    if len(service.ports) == 1:
-        return (service.ports[0].name,)
-    return _common(declared.ports, match.ports)
-
-
-def _arriving_paths(rule: Rule, match: Pattern, declared: Pattern) -> tuple[PathPattern, ...] | None:
-    rewrite = rule.action.rewrite if isinstance(rule.action, Forward) else None
-    if rewrite is not None and rewrite.replace_full is not None:
-        return (paths.pattern_of(paths.segments_of(rewrite.replace_full)),)
-    if declared.paths is None or match.paths is None:
-        taken = match.paths if declared.paths is None else declared.paths
-    else:
-        taken = tuple(both for one in match.paths for other in declared.paths if (both := _narrower(one, other)) is not None)
-    if rewrite is None or rewrite.replace_prefix is None:
-        return taken
-    prefixes = match.paths or (PathPattern((), below=True, regex=None, text="/**"),)
-    return tuple(
-        image
-        for prefix in prefixes
-        for path in (taken if taken is not None else (prefix,))
-        for image in _image(path, prefix, rewrite.replace_prefix)
+def unsaid(mesh: Mesh) -> Iterator[Unsaid]:
+    """Every call and gateway rule whose paths no expression says as they arrive; each once for a rule."""
+    calls = (
+        (service, call.declared, rule)
+        for service, those in sorted(_calls_towards(mesh).items())
+        for call in those
+        for route in mesh.routes_by_service.get(call.called, ())
+        for rule in route.rules
+        if service in {destination.service for destination in destinations(rule)}
     )
-
-
-def _narrower(one: PathPattern, other: PathPattern) -> PathPattern | None:
-    """Both, or (with a regex that cannot be met exactly) the declared one: wider, and still what the caller declared."""
-    met = _meet(one, other)
-    return other if met is None and _needs_both(one, other) else met
-
-
-def _image(path: PathPattern, prefix: PathPattern, new: str) -> Iterator[PathPattern]:
-    """The paths that a prefix rewrite makes of those of `path` that lie under `prefix`."""
-    if path.regex is not None:
-        yield PathPattern(paths.segments_of(new), below=True, regex=None, text=new)
-        return
-    met = paths.intersect(path, prefix)
-    if met is None:
-        return
-    kept = met.segments[len(prefix.segments) :]
-    if not kept and met.below:
-        yield from paths.replace_prefix(prefix, new)
-        return
-    yield paths.pattern_of(paths.rewrite_prefix(tuple(kept), _ROOT, new), below=met.below)  # type: ignore[arg-type]
+    gateways = ((service, Pattern(rule.origin), rule) for service, rules in sorted(_north_south(mesh).items()) for _, rule, _, _ in rules)
+    found: dict[tuple[Origin, Origin], Unsaid] = {}
+    for service, declared, rule in (*calls, *gateways):
+        for match in rule.matches:
+            try:
+                _arriving_paths(rule, match, declared)
+            except RegexError:
+                found.setdefault((declared.origin, rule.origin), Unsaid(service, declared.origin, rule))
+    yield from found.values()

@@ -126,7 +126,11 @@ def _compile(loaded: Loaded, env: str | None, reader: Callable[[Origin, str], by
         return Compiled(None, findings, documents, environments)
     with collector_paused():
         mesh, wrong = resolve(assembled.spec, assembled.origin_of, reader)
-    return Compiled(None if assembled.findings else mesh, (*findings, *wrong), documents, environments)
+    if not assembled.findings:
+        return Compiled(mesh, (*findings, *wrong), documents, environments)
+    # Keys that the language does not have were left out: a map may lack no more than what such a key was meant for.
+    holders = {Origin(finding.origin.file, finding.origin.path[:-1]) for finding in assembled.findings}
+    return Compiled(None, (*findings, *(finding for finding in wrong if finding.origin not in holders)), documents, environments)
 
 
 def _beside(origin: Origin, name: str) -> str:

@@ -241,7 +241,7 @@ def _of_rule(rule: Rule) -> Used:
 
 def _of_policy(policy: Policy) -> Used:
     yield Feature.ACCESS, policy.origin
-    for pattern in (*policy.allow, *policy.require, *policy.deny):
+    for pattern in (*(policy.allow or ()), *policy.require, *policy.deny):
         if pattern.jwt is not None:
             yield Feature.ACCESS_JWT, pattern.jwt.origin
         if any(path.regex is not None for path in pattern.paths or ()):

@@ -1,6 +1,7 @@
 """The normal form of a path, path patterns and their encodings (L4): one home for all who need them."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -384,6 +385,11 @@ def _meet(one: Segment, other: Segment) -> bool:
 
 
 # --- rewrites -------------------------------------------------------------------------------------------------------------------
+
+
+def longest_first(patterns: Iterable[PathPattern]) -> tuple[PathPattern, ...]:
+    """The patterns, the longest first, however they are listed: of those that take a path, the first is the one whose prefix goes (L7)."""
+    return tuple(sorted(patterns, key=lambda pattern: (-len(pattern.segments), pattern.below, pattern.text)))
 
 
 def rewrite_prefix(segments: Segments, pattern: PathPattern, new: str) -> Segments:

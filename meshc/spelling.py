@@ -68,13 +68,23 @@ def expression(pattern: PathPattern, *, closed: bool = False) -> str:
     `closed`: for what denies or requires; it takes as well what only some readers take for such a path.
     """
     if pattern.regex is not None:
-        return regex.encode_every(regex.parse(pattern.regex), closed=closed)
+        every_one = regex.encode_every(regex.parse(pattern.regex), closed=closed)
+        return f"(?:{every_one}|//)" if closed and _takes(pattern.regex, "/") and not _takes(pattern.regex, "//") else every_one
     if closed and pattern.segments == ("",) and not pattern.below:
         return "//?"
     parts = "".join("/" + ("[^/]+" if segment is None else "".join(map(_one_of, segment))) for segment in pattern.segments)
     if not pattern.below:
         return parts
     return f"{parts}(?:/.*)?" if parts else "/.*"
+
+
+def mistakes_slashes(pattern: PathPattern) -> bool:
+    """Whether the expression takes `//`, which merging slashes leaves of a path of slashes, and the pattern not the `/` that it means."""
+    return pattern.regex is not None and _takes(pattern.regex, "//") and not _takes(pattern.regex, "/")
+
+
+def _takes(expression_of_paths: str, path: str) -> bool:
+    return regex.matcher(expression_of_paths).fullmatch(path)
 
 
 def _one_of(character: str) -> str:

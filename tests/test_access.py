@@ -110,14 +110,83 @@ policies: {db: {services: db, allow: [{from: [callers, {namespace: ops}], ports:
 
 
 def test_regex_and_pattern_keep_both() -> None:
-    """Where no one pattern says what a regex and another pattern share, both must match."""
+    """Where no one pattern says what a regex and another pattern share, both must match; where they share nothing, nobody comes in."""
     mesh = mesh_of(
         CAST.replace("db: {", "db: {access: deny, ")
         + """  web: {ports: {http: 80}, calls: [{service: db, ports: http, paths: /a/**}]}
 policies: {db: {services: db, allow: [{from: callers, ports: http, paths: [{regex: '/[a-z]+/x'}, {regex: '/b.*'}]}]}}
 """
     )
-    assert ["shop/web http - /[a-z]+/x & /a/**", "shop/web http - /b.* & /a/**"] == _allowed(_checks(mesh, "db"))
+    assert ["shop/web http - /a/** & /[a-z]+/x"] == _allowed(_checks(mesh, "db"))
+
+
+def _arriving(call: str, rules: str, more: str = "") -> list[str]:
+    """What `db` lets in of one call by `web`, whose own and whose routes' lines are given."""
+    return _allowed(
+        _checks(
+            mesh_of(f"{CAST}  web: {{ports: {{http: 80}}, calls: [{call}]}}\n{more}routes:\n  db: {{services: db, rules: [{rules}]}}\n"),
+            "db",
+        )
+    )
+
+
+def test_ports_of_a_call_meet_those_of_a_rule() -> None:
+    """L9: a destination's port is reached only for the called ports that the rule takes, and a rule for others lets nothing in."""
+    rules = "{match: {ports: [http]}, to: {service: db, port: http}}, {to: {service: db, port: admin}}"
+    assert ["shop/web admin - -"] == _arriving("{service: db, ports: [admin]}", rules)
+    assert ["shop/web admin - -", "shop/web http - -"] == _arriving("{service: db, ports: [http]}", rules)
+    assert ["shop/web admin - -"] == _arriving("{service: db, ports: [http, admin]}", "{match: {ports: [admin]}, to: db}")
+    assert [] == _arriving("{service: db, ports: [http]}", "{match: {ports: [admin]}, to: {service: db, port: http}}")
+
+
+def test_ports_of_callers_in_another_namespace_meet_those_of_a_rule() -> None:
+    """L9: `callersIn` is what that namespace's services declare, as it arrives: the same rules hold for it."""
+    text = CAST + (
+        "routes: {db: {services: db, rules: [{match: {ports: [http]}, to: {service: db, port: http}}, {to: {service: db, port: admin}}]}}\n"
+        "policies: {db: {services: db, allow: [{from: [{callersIn: ops}], ports: [http, admin]}]}}\n"
+    )
+    spy = "namespace: ops\nservices: {spy: {ports: {http: 80}, calls: [{service: shop/db, ports: [admin]}]}}\n"
+    assert ["ops/spy admin - -"] == _allowed(_checks(mesh_of({"a.yaml": text, "b.yaml": spy}), "db"))
+
+
+def test_ports_that_are_no_http_pass_by_routes() -> None:
+    """L8, L9: routes are tried for requests: a called port of another protocol is reached directly, whatever the routes say."""
+    cast = CAST.replace("admin: {port: 81, protocol: http}", "tcp: 5432")
+    rules = "routes: {db: {services: db, rules: [{match: {ports: [http]}, to: {service: db, port: http}}]}}\n"
+    only = mesh_of(f"{cast}  web: {{ports: {{http: 80}}, calls: [{{service: db, ports: [tcp]}}]}}\n{rules}")
+    both = mesh_of(f"{cast}  web: {{ports: {{http: 80}}, calls: [{{service: db, ports: [http, tcp]}}]}}\n{rules}")
+    assert ["shop/web tcp - -"] == _allowed(_checks(only, "db"))
+    assert ["shop/web http - -", "shop/web tcp - -"] == _allowed(_checks(both, "db"))
+
+
+def test_whole_rewritten_path_arrives_only_if_the_rule_takes_the_call() -> None:
+    """L9: `replaceFullPath` makes one path of what the rule takes; where that is nothing the call declares, nothing arrives."""
+    rules = "{match: {paths: /b/**}, to: db, rewrite: {path: {replaceFullPath: /z}}}, {to: db}"
+    assert ["shop/web http - /a"] == _arriving("{service: db, ports: [http], paths: [/a]}", rules)
+    assert ["shop/web http - /b/c", "shop/web http - /z"] == _arriving("{service: db, ports: [http], paths: [/b/c]}", rules)
+
+
+def test_regular_expression_through_a_rewrite() -> None:
+    """L9: an expression arrives with the new prefix before it, and never as all that lies below; `/` changes nothing."""
+
+    def through(new: str) -> list[str]:
+        rule = f"{{to: db, rewrite: {{path: {{replacePrefixMatch: {new}}}}}}}"
+        return _arriving("{service: db, ports: [http], paths: [{regex: '/v[0-9]'}]}", rule)
+
+    assert ["shop/web http - /api/v[0-9]"] == through("/api")
+    assert ["shop/web http - /v[0-9]"] == through("/")
+
+
+def test_longest_prefix_is_rewritten_in_any_order() -> None:
+    """L7, L9: of several paths of a match the longest is replaced, however they are listed."""
+    for listed in ("/a/**, /a/b/**", "/a/b/**, /a/**"):
+        rule = f"{{match: {{paths: [{listed}]}}, to: db, rewrite: {{path: {{replacePrefixMatch: /n}}}}}}"
+        assert ["shop/web http - /n/x"] == _arriving("{service: db, ports: [http], paths: [/a/b/x]}", rule)
+
+
+def test_match_that_matches_nothing_lets_nothing_arrive() -> None:
+    """A key with an empty list takes no request, so that nothing arrives by it."""
+    assert [] == _arriving("{service: db, ports: [http]}", "{match: {headers: {x: []}}, to: db}")
 
 
 def test_base_allow_is_open_until_an_allow_selects() -> None:
@@ -129,6 +198,19 @@ def test_base_allow_is_open_until_an_allow_selects() -> None:
     assert _checks(mesh_of(denies), "api").open
     assert not _checks(mesh_of(allows), "api").open
     assert ["ops - - -"] == _allowed(_checks(mesh_of(allows), "api"))
+
+
+def test_empty_allow_selects_and_lets_nobody_in() -> None:
+    """L9: `allow: []` closes a base that is open and adds nothing to what is declared; a gateway with it lets nobody in."""
+    opened = CAST.replace("api: {", "api: {access: allow, ") + "policies: {p: {services: api, allow: []}}"
+    declared = CAST + "  web: {ports: {http: 80}, calls: [api]}\npolicies: {p: {services: api, allow: []}}"
+    gateway = mesh_of(CAST + "gateways: {edge: {listeners: {http: {port: 80}}}}\npolicies: {p: {gateways: edge, allow: []}}")
+    assert (False, []) == (_checks(mesh_of(opened), "api").open, _allowed(_checks(mesh_of(opened), "api")))
+    assert ["shop/web - - -"] == _allowed(_checks(mesh_of(declared), "api"))
+    assert (False, ()) == (
+        access.gateway_checks(gateway, gateway.gateways[0]).open,
+        access.gateway_checks(gateway, gateway.gateways[0]).allow,
+    )
 
 
 def test_entries_concern_ports_the_service_has() -> None:

@@ -31,7 +31,9 @@ CORE = {
     "resolve": "codes diagnostics model overlay paths regex shorthand source space spec",
     # What is known about a mesh.
     "space": "diagnostics model paths regex",
-    "access": "diagnostics model paths regex",
+    "rewriting": "paths regex",
+    "spelling": "paths regex",
+    "access": "diagnostics model paths regex rewriting",
     "routing": "diagnostics model paths regex space",
     "semantics": "access diagnostics model paths regex routing space",
     "graph": "diagnostics model",
@@ -46,7 +48,7 @@ CORE = {
 }
 """A unit of meshc (a module, or a package of modules) -> the units it may import; `*`: all but `cli`."""
 
-TARGETS_MAY_IMPORT = {"access", "certs", "diagnostics", "features", "model", "paths", "regex", "routing", "target"}
+TARGETS_MAY_IMPORT = {"access", "certs", "diagnostics", "features", "model", "paths", "regex", "routing", "space", "spelling", "target"}
 
 HOMES = {
     "click": {"cli"},

@@ -184,14 +184,20 @@ def test_quiet_hides_the_checklist(mesh: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_back_doors_are_named(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a target had to say behind its engine's back is named with the line that asks for it, in a quiet build too."""
+    """What a target had to say behind its engine's back is named once, with each line that asks for it, in a quiet build too."""
     import meshc_toy  # noqa: PLC0415 - installed by the fixture
 
-    doors = (BackDoor("EnvoyFilter shop/users", "rateLimits", Origin("mesh.yaml", ("services", "users"))),)
-    monkeypatch.setattr(meshc_toy.ToyTarget, "back_doors", lambda *_: doors, raising=False)
+    lines = {"rateLimits": ("services", "users"), "maxRequestBody": ("services", "web")}
+    doors = [BackDoor("EnvoyFilter shop/users", why, Origin("mesh.yaml", path)) for why, path in lines.items()]
+    other = BackDoor("EnvoyFilter a/b", "requests", Origin("mesh.yaml", ("mesh",)))
+    monkeypatch.setattr(meshc_toy.ToyTarget, "back_doors", lambda *_: [*doors, other], raising=False)
+    monkeypatch.chdir(mesh)
+    expected = (
+        "  EnvoyFilter shop/users:\n    rateLimits, at mesh.yaml:6\n    maxRequestBody, at mesh.yaml:5\n"
+        "  EnvoyFilter a/b: requests, at mesh.yaml:3\n"
+    )
     for options in ((), ("--quiet",)):
-        out = words(run("build", mesh, *options).out)
-        assert out.endswith(f" EnvoyFilter shop/users: rateLimits, at {mesh}/mesh.yaml:6")
+        assert run("build", *options).out.endswith(f"\n{expected}")
 
 
 def test_counts_by_kind(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:

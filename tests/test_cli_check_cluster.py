@@ -181,6 +181,27 @@ def test_other_spellings_are_the_same(mesh: Path, before: str, after: str) -> No
     assert 0 == run("check-cluster", mesh, "--istio-config", "-", stdin=config_map(THERE.replace(before, after))).code
 
 
+def test_a_long_setting_is_cut_in_its_line_alone(mesh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A provider with a field for each part of a log line stays one line; what is to be pasted has all of it."""
+    provider = {"name": "log", "envoyFileAccessLog": {"path": "/dev/stdout", "labels": {f"label{n}": "%X%" for n in range(40)}}}
+    monkeypatch.setattr("meshc_istio.cluster.values", lambda _: {"meshConfig": {"extensionProviders": [provider]}})
+    out = run("check-cluster", mesh, "--istio-config", "-", stdin=config_map("{}")).out
+    assert max(map(len, out.splitlines())) < 260
+    assert provider in remedy(out)["meshConfig"]["extensionProviders"]
+
+
+@pytest.mark.parametrize(
+    ("normalization", "code"), [("NONE", 1), ("BASE", 0), ("DEFAULT", 0), ("MERGE_SLASHES", 0), ("DECODE_AND_MERGE_SLASHES", 0)]
+)
+def test_paths_that_are_not_read_at_all(mesh: Path, normalization: str, code: int) -> None:
+    """Connection settings say nothing of dot segments: a cluster that leaves these where they are lacks that."""
+    ran = run("check-cluster", mesh, "--istio-config", "-", stdin=f"{THERE}pathNormalization: {{normalization: {normalization}}}\n")
+    assert code == ran.code
+    if code:
+        assert ["different: pathNormalization.normalization: BASE  # is NONE"] == lacking(ran.out)
+        assert {"meshConfig": {"pathNormalization": {"normalization": "BASE"}}} == remedy(ran.out)
+
+
 def test_a_truth_value_is_no_number(mesh: Path) -> None:
     """`1` is not `true`."""
     assert 1 == run("check-cluster", mesh, "--istio-config", "-", stdin=THERE.replace("normalizePath: true", "normalizePath: 1")).code

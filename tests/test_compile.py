@@ -50,7 +50,8 @@ def spots(*texts: str) -> list[tuple[str, int, str]]:
     return found
 
 
-ROUTED = "namespace: shop\nservices: {api: {ports: {http: 80}}}\ngateways: {public: {listeners: {http: 80}}}\n"
+ROUTED = "namespace: shop\nservices: {api: {ports: {http: 80}}, two: {ports: {http: 80, grpc: 81}}}\n"
+ROUTED += "gateways: {public: {listeners: {http: 80}}}\n"
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,8 @@ def test_an_alias_without_anchor_is_said_once() -> None:
         ("{to: api, timeut: 5s}", [("MC011", 5, "timeut")]),
         ("{to: wbe, timeut: 5s, retries: 7}", [("MC011", 5, "timeut"), ("MC012", 5, "7")]),
         ("{to: wbe, heders: {}}", [("MC011", 5, "heders")]),
+        ("{to: {service: two, prt: http}, timeut: 5s}", [("MC011", 5, "prt"), ("MC011", 5, "timeut")]),
+        ("{to: [{service: two, prt: http}, {service: wbe}]}", [("MC011", 5, "prt"), ("MC101", 5, "wbe")]),
     ],
 )
 def test_an_unknown_key_hides_no_wrong_name(rule: str, expected: list[tuple[str, int, str]]) -> None:

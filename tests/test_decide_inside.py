@@ -37,6 +37,7 @@ routes:
 """
 
 OPS = "spiffe://t.test/ns/ops/sa/x"
+FOREIGN = "spiffe://t.test.other/ns/ops/sa/x"
 USERS = "routed shop/users@v1 shop/users@v2*3"
 
 CASES = [
@@ -51,6 +52,7 @@ CASES = [
     Case("L6", "a match by the caller's service", call("web", "users", "GET /api", ("x-debug", "")), "routed shop/users@v2"),
     Case("L6", "does not take others", call("free", "users", "GET /api", ("x-debug", "")), USERS),
     Case("L6", "a match by namespace", call(OPS, "users", "GET /ops"), "routed shop/users@v1"),
+    Case("L10", "that of another trust domain is another", call(FOREIGN, "users", "GET /ops"), "no-route 404"),
     Case("L8", "no matching rule is 404", call("web", "users", "GET /ops"), "no-route 404"),
     Case("4", "a redirect inside the mesh", call("web", "host:users", "GET /moved"), "redirect 302 http://users/here"),
     Case("L6", "a service without routes is reached directly", call("free", "plain", "GET /x"), "routed shop/plain"),

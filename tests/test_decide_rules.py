@@ -57,6 +57,8 @@ routes:
       - {match: {paths: /twice, methods: [GET]}, respond: {status: 203}}
       - {match: [{paths: /or-a}, {paths: /or-b, methods: [PUT]}], respond: {status: 204}}
       - {match: {paths: /web}, to: web}
+      - {match: {paths: [/many/**, /many/a/**, /many/a/b/**]}, to: api, rewrite: {path: {replacePrefixMatch: /new}}}
+      - {match: {paths: [/many-r/a/**, /many-r/**]}, redirect: {path: {replacePrefixMatch: /s}}}
   all:
     gateways: [edge]
     hosts: [all.test]
@@ -94,7 +96,10 @@ CASES = [
     Case("4", "the Host's port is ignored", edge("GET X.test:1234 /r"), "redirect 301 https://x.test/s"),
     Case("4", "another host, 302 by default", edge("GET x.test /r-host"), "redirect 302 https://other.test/r-host"),
     Case("4", "a scheme brings its port", edge("GET x.test /r-https", client=HIGH), "redirect 302 https://x.test/r-https"),
+    Case("L5", "the listener's own scheme too", edge("GET y.test /r-https"), "redirect 302 https://y.test/r-https"),
     Case("4", "a port", edge("GET x.test /r-port"), "redirect 302 https://x.test:8000/r-port"),
+    Case("L7", "the longer prefix is swapped", edge("GET x.test /many-r/a/x"), "redirect 302 https://x.test/s/x"),
+    Case("L7", "where it takes the request", edge("GET x.test /many-r/b/x"), "redirect 302 https://x.test/s/b/x"),
     Case("L4", "a Location is in canonical spelling", edge("GET x.test /r-full?q"), "redirect 307 https://x.test/a%20b/%C3%A9?q"),
     Case("L9", "the answer to a preflight", edge("OPTIONS x.test /cors", ORIGIN, ASKS), "respond 200"),
     Case("4", "of a wildcard origin", edge("OPTIONS x.test /cors", ("origin", "https://x.b.test"), ASKS), "respond 200"),
@@ -129,10 +134,13 @@ def test_rule(mesh: Mesh, case: Case) -> None:
         ("all.test", "/", "all.test/new/"),
         ("all.test", "/x", "all.test/new/x"),
         ("x.test", "/v2?", "x.test/v2?"),
+        ("x.test", "/many/a/b/c", "x.test/new/c"),
+        ("x.test", "/many/a/c", "x.test/new/c"),
+        ("x.test", "/many/c", "x.test/new/c"),
     ],
 )
 def test_rewrite(mesh: Mesh, host: str, path: str, arrives: str) -> None:
-    """Section 4: a prefix is swapped by segments, exactly one slash joins, the query stays."""
+    """Section 4, L7: the longest prefix that takes it is swapped by segments, exactly one slash joins, the query stays."""
     seen = decide(mesh, edge(f"GET {host} {path}")).request
     assert seen is not None
     assert arrives == seen.host + seen.path

@@ -27,7 +27,7 @@ CITING_LINKS = (
     "docs/reference/language.md",
 )
 """Pages whose readers want the laws."""
-SPEAKING = ("meshc",)
+SPEAKING = ("meshc", "targets")
 """Folders whose strings go to users: add `targets` once no target of the project cites laws in its messages."""
 
 _CITATION = re.compile(r"\bL([1-9][0-9]?)(?:-L([1-9][0-9]?))?\b(?:\(([a-z])\))?")

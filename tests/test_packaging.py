@@ -89,7 +89,7 @@ def test_wheel_holds_the_product_only(wheel: Path) -> None:
     assert {"meshc", "meshc-0.1.0.dist-info"} | targets == {name.split("/")[0] for name in names}
     assert {f"{package}/py.typed" for package in {"meshc", *targets}} == {name for name in names if name.endswith("py.typed")}
     assert "meshc-0.1.0.dist-info/licenses/LICENSE" in names
-    assert {".lua", ".py", ".typed"} == {Path(name).suffix for name in names if ".dist-info/" not in name}
+    assert {".py", ".typed"} == {Path(name).suffix for name in names if ".dist-info/" not in name}
 
 
 def test_installed_code_is_the_wheels(alone: Path, tmp_path: Path) -> None:

@@ -152,3 +152,40 @@ def test_cannot_hang() -> None:
     """An expression that makes a backtracking engine hang is answered at once."""
     assert not regex.matcher("(a+)+b").fullmatch("a" * 5000)
     assert not regex.matcher("(a|aa)*(a|b){0,400}c").fullmatch("a" * 500)
+
+
+@given(expressions(), texts)
+def test_written_again(expression: str, text: str) -> None:
+    """What is written for a tree is an expression of the subset that takes the same texts."""
+    again = regex.write(regex.parse(expression))
+    assert regex.check(again) is None
+    assert regex.matcher(expression).fullmatch(text) == regex.matcher(again).fullmatch(text)
+
+
+@given(expressions(), texts, texts)
+def test_rests_after_a_beginning(expression: str, beginning: str, text: str) -> None:
+    """What may follow a beginning is exactly what completes it to a text that is taken."""
+    rests = regex.either(regex.rests(regex.parse(expression), regex.literal(beginning)))
+    assert regex.matcher(expression).fullmatch(beginning + text) == regex.Matcher(rests).fullmatch(text)
+
+
+@given(expressions(), texts)
+def test_meeting_one_text(expression: str, text: str) -> None:
+    """An expression meets a text exactly where it takes it."""
+    assert regex.matcher(expression).fullmatch(text) == regex.meet(regex.parse(expression), regex.literal(text))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("a*", "b*", True),
+        ("a+", "b*", False),
+        ("[^é]+", "é|a", True),
+        ("(?:ab)+", "(?:ba)+", False),
+        (".*x", ".{3}", True),
+        ("a{3}", "a{0,2}", False),
+    ],
+)
+def test_meeting(one: str, other: str, expected: bool) -> None:  # noqa: FBT001 - a table's column
+    """Two expressions meet where one text is taken by both."""
+    assert expected == regex.meet(regex.parse(one), regex.parse(other))

@@ -66,6 +66,43 @@ CASES = {
     "several ports in a deny are all": services("users: {ports: {http: 80, grpc: 90}}") + policy("deny: [{from: [mtls]}]"),
     "the called port is missing there": services("users: {ports: {http: 80, http2: 90}}", "other: {ports: {http: 80, grpc: 90}}")
     + rule("{to: other}  # MC102"),
+    # further names
+    "further names of what lies outside": services("api: {hosts: [api.example], ports: {http: 80}}")
+    + "routes:\n  r:\n    services: [api]\n    hosts: [api.internal]  # MC011\n    rules: [{to: api}]\n",
+    # fields that proxies write
+    **{
+        f"condition on {field} {where}": text
+        for field in ("x-forwarded-client-cert", "X-Forwarded-For", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "x-envoy-a")
+        for where, text in {
+            "at a gateway": services(USERS) + north(f"{{match: {{headers: {{{field}: a}}}}, to: users}}  # MC121"),
+            "in a match": services(USERS) + rule(f"{{match: {{headers: {{{field}: a}}}}, to: users}}  # MC121"),
+            "in a call": services(
+                f"frontend: {{ports: {{http: 80}}, calls: [{{service: users, headers: {{{field}: a}}}}]}}  # MC121", USERS
+            ),
+            "in an allow": services(USERS) + policy(f"allow: [{{headers: {{{field}: {{present: true}}}}}}]  # MC121"),
+            "in a deny": services(USERS) + policy(f"deny: [{{headers: {{{field}: {{absent: true}}}}}}]  # MC121"),
+            "in a require": services(USERS) + CUSTOMERS + policy(f"require: [{{headers: {{{field}: a}}, jwt: customers}}]  # MC121"),
+            "of a gateway's policy": PUBLIC + policy(f"deny: [{{headers: {{{field}: a}}}}]  # MC121", selects="gateways: [public]"),
+            "as the key of a limit": services(
+                f"users: {{ports: {{http: 80}}, rateLimits: [{{limit: 1/s, per: {{header: {field}}}}}]}}  # MC121"
+            ),
+            "as the key of a gateway's limit": "gateways:\n  g: {listeners: {http: 80}, "
+            f"rateLimits: [{{limit: 1/s, per: {{header: {field}}}}}]}}  # MC121\n",
+        }.items()
+    },
+    **{
+        f"{field} of a proxy that is believed": services(USERS)
+        + f"gateways:\n  public: {{trustedHops: 1, listeners: {{http: 80}}, rateLimits: [{{limit: 1/s, per: {{header: {field}}}}}]}}\n"
+        + f"routes:\n  r: {{gateways: public, hosts: x.example, rules: [{{match: {{headers: {{{field}: a}}}}, to: users}}]}}\n"
+        + policy(f"deny: [{{headers: {{{field}: a}}}}]", selects="gateways: [public]")
+        for field in ("x-forwarded-proto", "X-Forwarded-Host")
+    },
+    "x-forwarded-for is never believed": services(USERS)
+    + "gateways: {public: {trustedHops: 1, listeners: {http: 80}}}\n"
+    + policy("deny: [{headers: {x-forwarded-for: a}}]  # MC121", selects="gateways: [public]"),
+    "one gateway of two believes": services(USERS)
+    + "gateways: {a: {trustedHops: 1, listeners: {http: 80}}, b: {workload: {selector: {x: y}, identity: b}, listeners: {http: 80}}}\n"
+    + rule("{match: {headers: {x-forwarded-proto: a}}, to: users}  # MC121", kind="gateways: [a, b]\n    hosts: [x.example]"),
     # weights
     "weights add up to nothing": services(USERS) + rule("{to: [{service: users, weight: 0}]}  # MC012"),
     "a weight is missing": services(USERS, FRONTEND) + rule("{to: [{service: users, weight: 1}, frontend]}  # MC013"),
@@ -123,11 +160,32 @@ CASES = {
     + policy("deny: [{from: [frontend]}]  # MC117"),
     "identity deny, one lax port": services(FRONTEND, "users: {ports: {http: 80, grpc: {port: 90, mtls: disable}}}")
     + policy("deny: [{from: [{namespace: shop}]}]  # MC117"),
+    "deny of every certificate without strict mTLS": services("users: {ports: {http: 80}, mtls: permissive}")
+    + policy("deny: [{from: [mtls]}]  # MC117"),
+    "require by certificate without strict mTLS": services("users: {ports: {http: 80}, mtls: permissive}")
+    + CUSTOMERS
+    + policy("require: [{from: [mtls], jwt: customers}]  # MC117"),
+    "require by identity without mTLS": services("users: {ports: {http: {port: 80, mtls: disable}}}", FRONTEND)
+    + CUSTOMERS
+    + policy("require: [{from: [frontend, plaintext], jwt: customers}]  # MC117"),
+    "require by identity where HTTP is strict": services("users: {ports: {http: 80, tcp: {port: 90, mtls: permissive}}}", FRONTEND)
+    + CUSTOMERS
+    + policy("require: [{from: [frontend], jwt: customers}]"),
+    "require of all without strict mTLS": services("users: {ports: {http: 80}, mtls: permissive}")
+    + CUSTOMERS
+    + policy("require: [{paths: /a, jwt: customers}, {from: [plaintext], jwt: customers}]"),
     "identity deny, on the strict port": services(FRONTEND, "users: {ports: {http: 80, grpc: {port: 90, mtls: disable}}}")
     + policy("deny: [{from: [frontend], ports: [http]}]"),
     "deny of an unlisted namespace": services(USERS) + policy("deny: [{from: [{namespace: sandbox}]}]"),
     # policies and routes
     "ports at a gateway": PUBLIC + policy("deny: [{ports: [http]}]  # MC011", selects="gateways: [public]"),
+    "backoff that shrinks": services(USERS)
+    + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 1s, max: 10ms}}}  # MC012"),
+    "backoff of nothing": services(USERS)
+    + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 0s}}}  # MC012"),
+    "backoff that says one end": services(USERS) + rule("{to: users, retries: {attempts: 1, conditions: [reset], backoff: {initial: 1s}}}"),
+    "an allow of nobody is something": services(USERS) + policy("allow: []"),
+    "a deny of nothing is nothing": services(USERS) + "policies:\n  p: {services: [users], deny: []}  # MC013\n",
     "neither services nor gateways": services(USERS) + "policies:\n  p: {allow: [{from: [mtls]}]}  # MC013\n",
     "two actions": services(USERS) + rule("{to: users, respond: {status: 200}}  # MC012"),
     "no action": services(USERS) + rule("{name: nothing}  # MC013"),

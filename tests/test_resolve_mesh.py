@@ -2,6 +2,8 @@
 
 from itertools import permutations
 
+import pytest
+
 from meshc.compile import load_mesh
 from meshc.model import (
     Access,
@@ -168,7 +170,7 @@ def test_a_rule_without_match_takes_all() -> None:
 def test_an_empty_list_matches_nothing() -> None:
     """It is not the same as no list at all."""
     mesh = mesh_of("services: {a: {ports: {http: 80}}}\npolicies: {p: {services: [a], allow: [{methods: []}, {from: []}]}}\n")
-    first, second = mesh.policies[0].allow
+    first, second = mesh.policies[0].allow or ()
     assert ((), None) == (first.methods, first.sources)
     assert (None, ()) == (second.methods, second.sources)
 
@@ -259,3 +261,29 @@ def test_a_mirror_follows_traffic() -> None:
     assert mirror is not None
     copied: Destination = mirror.to
     assert (Name("shop", "a"), "v2", 1, 100.0) == (copied.service, copied.version, copied.weight, mirror.percent)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("", (25, 250)),
+        (", backoff: {initial: 100ms}", (100, 1000)),
+        (", backoff: {max: 1s}", (100, 1000)),
+        (", backoff: {max: 4ms}", (1, 4)),
+        (", backoff: {initial: 10ms, max: 20ms}", (10, 20)),
+    ],
+)
+def test_pauses_between_retries_follow_from_each_other(written: str, expected: tuple[int, int]) -> None:
+    """The longest pause is ten times the first where only one of them is said."""
+    body = "services: {a: {ports: {http: 80}}}\nroutes: {r: {services: [a], rules: [{to: a, retries: "
+    retries = forward(mesh_of(f"{body}{{attempts: 1, conditions: [reset]{written}}}}}]}}}}\n")).retries
+    assert expected == (retries.backoff_initial_ms, retries.backoff_max_ms)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("require: [{jwt: ids}]", None), ("allow: []", ()), ("allow: [], deny: [{from: [mtls]}]", ())]
+)
+def test_an_empty_allow_is_not_no_allow(written: str, expected: tuple[()] | None) -> None:
+    """L9: it selects, as every allow does."""
+    body = "services: {a: {ports: {http: 80}}}\nauthentication: {ids: {jwt: {issuer: i, jwks: {uri: 'https://i/k'}}}}\n"
+    assert expected == mesh_of(f"{body}policies: {{p: {{services: [a], {written}}}}}\n").policies[0].allow

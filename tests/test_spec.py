@@ -52,6 +52,14 @@ MISTAKES: list[tuple[str, str, tuple[Step, ...], str]] = [
     ("certificates: {c: {from: {meshca: {}}}}", "MC011", ("certificates", "c", "from", "meshca"), "did you mean `mesh-ca`?"),
     (of_rule("to: users, match: {paths: {regx: a}}"), "MC011", (*RULE, "match", "paths", "regx"), "did you mean `regex`?"),
     (of_rule("to: users, match: {paths: /a, zzz: 1}"), "MC011", (*RULE, "match", "zzz"), "expected from, ports, hosts"),
+    # one that the language once had is told what replaced it
+    ("mesh: {paths: reject}", "MC011", ("mesh", "paths"), "unknown key `paths`, which `requests` replaced"),
+    (
+        of_service("endpoints: [{address: 10.0.0.1, zone: a}]"),
+        "MC011",
+        (*SERVICE, "endpoints", 0, "zone"),
+        "unknown key `zone`, which `locality` replaced",
+    ),
     # a missing key is found at its holder
     ("services: {users: {selector: {app: users}}}", "MC013", SERVICE, "missing key `ports`, expected a map"),
     (of_service("calls: [{paths: /x}]"), "MC013", (*SERVICE, "calls", 0), "missing key `service`, expected a name such as users"),
@@ -92,7 +100,12 @@ MISTAKES: list[tuple[str, str, tuple[Step, ...], str]] = [
     (of_rule("to: users, retries: {codes: [200]}"), "MC012", (*RULE, "retries", "codes", 0), "an HTTP status from 400 to 599"),
     (of_rule("to: []"), "MC012", (*RULE, "to"), "`to` is empty"),
     (of_rule("redirect: {statusCode: 300}"), "MC012", (*RULE, "redirect", "statusCode"), "expected 301, 302, 303, 307 or 308"),
-    ("tests: [{name: a, from: b, to: c, expect: [q]}]", "MC012", ("tests", 0, "expect"), "expected denied, unauthenticated, refused"),
+    (
+        "tests: [{name: a, from: b, to: c, expect: [q]}]",
+        "MC012",
+        ("tests", 0, "expect"),
+        "expected denied, unauthenticated, refused, no-route",
+    ),
     ("tests: [5]", "MC012", ("tests", 0), "5 in `tests`, expected a map with name"),
     ("certificates: {c: {from: acme}}", "MC012", ("certificates", "c", "from"), "expected mesh-ca, or a map"),
     ("apiVersion2: 1", "MC011", ("apiVersion2",), "did you mean `apiVersion`?"),

@@ -62,8 +62,12 @@ CONDITIONS = (
         """
         A condition on a header, or a change to one, that belongs to the proxies and not to the mesh's authors.
 
-        Hop-by-hop fields concern one connection; `x-forwarded-client-cert`, `x-envoy-*` and `x-meshc-*` are stripped or written by every
-        proxy; fields with `_` in their name are dropped. The Host is matched with `hosts` and changed with `rewrite`.
+        Hop-by-hop fields concern one connection; `x-envoy-*` and `x-meshc-*` are stripped or written by every proxy; fields with `_` in
+        their name are dropped. The Host is matched with `hosts` and changed with `rewrite`. `x-forwarded-client-cert`, `x-forwarded-for`,
+        `x-forwarded-proto`, `x-forwarded-host` and `x-request-id` are written by proxies before a condition is read or a limit is counted,
+        so that a condition on one says nothing of what the client sent. A redirect of `x-forwarded-proto: http`, behind a balancer that
+        ends TLS, sends clients round for ever. Only a gateway with `trustedHops` believes the `x-forwarded-proto` and `x-forwarded-host`
+        of the proxy in front of it.
 
         ```yaml bad
         services:

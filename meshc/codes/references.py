@@ -289,9 +289,12 @@ REFERENCES = (
         "MC114",
         "duplicate-host-name",
         """
-        Two external services with one host and port.
+        A host that two services answer to: by their names, by the `hosts` of one outside the mesh, or by those of a route inside it.
 
-        A caller's proxy could not tell which of the two a request is for. Merge them into one service.
+        A caller's proxy could not tell which of the two a request is for, and a route could take what is sent to another team's service.
+        Inside the mesh a service's names are `name`, `name.namespace`, `name.namespace.svc` and that with the cluster's domain; a route
+        gives its service further ones, which may be no other service's name or host and no wildcard above one. Services outside the mesh
+        may share a host if they have different ports; one service with all the ports says the same.
 
         ```yaml bad
         services:
@@ -349,11 +352,12 @@ REFERENCES = (
     ),
     Code(
         "MC117",
-        "identity-deny-without-strict-mtls",
+        "identity-check-without-strict-mtls",
         """
-        A deny by identity on a port that also takes callers without a certificate.
+        A deny or require by identity, `mtls` included, on a port that also takes callers without a certificate.
 
-        The denied caller would only have to leave its certificate out. Make mTLS strict there, or allow by identity instead of denying.
+        The caller it is about would only have to leave its certificate out. Make mTLS strict there, or allow by identity instead of
+        denying, or require of everyone.
 
         ```yaml bad
         services:

@@ -68,7 +68,7 @@ class MeshTest:
 class Expectation:
     """What must come back: exactly one field is set; of `reaches`, the version only where written."""
 
-    outcome: str | None = None  # denied | unauthenticated | refused
+    outcome: str | None = None  # denied | unauthenticated | refused | no-route
     status: int | None = None
     redirect: str | None = None
     reaches: Name | None = None
@@ -88,7 +88,7 @@ class Mesh:
     mtls: Mtls
     requests: str  # standard | strict
     methods: tuple[str, ...]  # all methods that are known, the standard ones included
-    scope: str  # workloads | mesh
+    scope: str  # workloads | namespace | mesh
     telemetry: Telemetry | None
     targets: tuple[TargetOptions, ...]
     services: tuple[Service, ...]

@@ -26,7 +26,7 @@ class Policy:
     name: Name
     services: tuple[Name, ...]
     gateways: tuple[Name, ...]
-    allow: tuple[Pattern, ...]
+    allow: tuple[Pattern, ...] | None  # None: none is written; empty: it selects and lets nobody in
     require: tuple[Pattern, ...]  # each with `jwt`, which is the condition; the other keys select
     deny: tuple[Pattern, ...]
     origin: Origin

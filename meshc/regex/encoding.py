@@ -28,6 +28,11 @@ def render(node: Node) -> str:
     return _write(node, _plain_set)
 
 
+def write(node: Node) -> str:
+    """The tree as an expression of the subset, which `parse` reads as the same; other engines need not."""
+    return _write(node, _own_set)
+
+
 def encode(node: Node) -> str:
     """
     An expression that takes the canonical spelling of exactly those paths that `node` takes decoded.
@@ -128,6 +133,18 @@ def _plain_set(ranges: Ranges) -> str:
         raise RegexError("a character that is not ASCII, which engines read differently here", 0)
     if len(ranges) == 1 and ranges[0][0] == ranges[0][1]:
         return _in_class(ranges[0][0]) if ranges[0][0] < 0x20 or ranges[0][0] == 0x7F else escape(chr(ranges[0][0]))  # noqa: PLR2004 - controls
+    return "[" + "".join(_range(low, high) for low, high in ranges) + "]"
+
+
+def _own_set(ranges: Ranges) -> str:
+    """A set where characters past ASCII may stand as themselves."""
+    if ranges == EVERY:
+        return "(?:.|\\x0a)"
+    beyond = intersection(ranges, _BEYOND_ASCII)
+    if not beyond or beyond == _BEYOND_ASCII:
+        return _plain_set(ranges)
+    if ranges == ((ranges[0][0], ranges[0][0]),):
+        return chr(ranges[0][0])
     return "[" + "".join(_range(low, high) for low, high in ranges) + "]"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from meshc.report.paint import Paint, Style
-from meshc.report.printable import printable
+from meshc.report.printable import columns, printable
 
 _SHOWN: Final = 10  # more names than these hide the rest of the summary
 _OTHERS: Final = 3  # files that are no objects are named up to this many
@@ -81,8 +81,18 @@ def given_up(accepted: Iterable[tuple[str, str]], back_doors: Iterable[tuple[str
     for name, what in accepted:
         head = f"accepted {printable(name)}"
         lines += _headed(head, f": {printable(what)}" if what else "", paint, Style.WARNING, width)
+    by_object: dict[str, list[str]] = {}
     for made, why, place in back_doors:
-        lines += _headed(printable(made), f": {printable(why)}, at {printable(place)}", paint, Style.WARNING, width)
+        by_object.setdefault(printable(made), []).append(printable(f"{why}, at {place}"))
+    for made, reasons in by_object.items():
+        whole = f"  {made}: {reasons[0]}"
+        if len(reasons) == 1 and columns(whole) <= width:
+            lines += _headed(made, f": {reasons[0]}", paint, Style.WARNING, width)
+        else:
+            lines += [
+                f"  {paint(made, Style.WARNING)}:",
+                *(line for reason in reasons for line in _wrapped(reason, width, "    ", "      ")),
+            ]
     return _ended(lines)
 
 

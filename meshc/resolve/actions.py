@@ -8,6 +8,7 @@ from meshc.model import Cors, Fault, HeaderChanges, Pattern, Redirect, Respond, 
 from meshc.resolve.names import Place
 from meshc.resolve.values import HOP_BY_HOP, clean, header_name, literal_path, method_names, only_key
 from meshc.spec.routes import (
+    BackoffShape,
     CorsShape,
     FaultShape,
     HeaderChangesShape,
@@ -18,6 +19,9 @@ from meshc.spec.routes import (
     RewriteShape,
 )
 from meshc.spec.shapes import duration_ms, percent
+
+_INITIAL_MS: Final = 25
+_SPREAD: Final = 10  # Envoy's longest pause as a multiple of the first, and Istio's
 
 _ORIGIN: Final = re.compile(r"https?://(?:\*\.)?(?:[a-z0-9_-]+\.)*[a-z0-9_-]+(?::[0-9]{1,5})?|https?://\[[0-9a-f:.]+\](?::[0-9]{1,5})?|\*")
 
@@ -88,12 +92,25 @@ def retries(shape: RetriesShape, place: Place) -> Retries:
             "retries without `conditions` or `codes` never happen, expected when to retry",
             "such as `conditions: [connect-failure]`",
         )
-    initial, most = duration_ms(shape.backoff.initial), duration_ms(shape.backoff.max)
-    if not 0 < initial <= most:
-        place.at("backoff").error("MC012", f"backoff from {shape.backoff.initial} to {shape.backoff.max}, expected 0 < initial <= max")
+    initial, most = _backoff(shape.backoff, place.at("backoff"))
     conditions = tuple(one for one in RetryCondition if one in shape.conditions)
     per_try = (duration_ms(shape.perTry) or None) if shape.perTry else None
     return Retries(shape.attempts, per_try, conditions, tuple(sorted(set(shape.codes))), initial, most, shape.idempotent, place.origin)
+
+
+def _backoff(shape: BackoffShape, place: Place) -> tuple[int, int]:
+    """The first and the longest pause; one that is not said follows from the other, as proxies have it."""
+    initial = None if shape.initial is None else duration_ms(shape.initial)
+    most = None if shape.max is None else duration_ms(shape.max)
+    for key, value in (("initial", initial), ("max", most)):
+        if value == 0:
+            place.at(key).error("MC012", f"`{key}` of 0s, expected a pause")
+            return 1, 1
+    if initial is not None and most is not None and initial > most:
+        place.error("MC012", f"backoff from {shape.initial} to {shape.max}, expected initial <= max")
+    if initial is None:
+        initial = _INITIAL_MS if most is None else max(most // _SPREAD, 1)
+    return initial, initial * _SPREAD if most is None else most
 
 
 def header_changes(shape: HeaderChangesShape, place: Place) -> HeaderChanges:

@@ -34,9 +34,15 @@ def gateway(name: Name, shape: GatewayShape, place: Place, names: Names, read_fi
         ),
         trusted_hops=shape.trustedHops,
         listeners=listeners,
-        rate_limits=rate_limits(shape.rateLimits, place.at("rateLimits")),
+        rate_limits=rate_limits(shape.rateLimits, place.at("rateLimits"), believed=shape.trustedHops > 0),
         origin=place.origin,
     )
+
+
+def believed(gateways: Iterable[Gateway]) -> bool:
+    """Whether there are gateways, and all of them believe what a proxy in front of them says."""
+    hops = [one.trusted_hops for one in gateways]
+    return bool(hops) and 0 not in hops
 
 
 def _listener(name: str, shape: ListenerShape, place: Place, names: Names, read_file: ReadFile) -> Listener:

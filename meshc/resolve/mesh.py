@@ -1,6 +1,6 @@
 """The whole mesh from the whole spec: each kind of thing in turn, and what holds between things of one kind."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -8,6 +8,7 @@ from meshc.diagnostics import Origin
 from meshc.model import Access, Call, Certificate, Egress, Gateway, Mesh, MeshTest, Mtls, Name, Service, TargetOptions, Telemetry
 from meshc.resolve.expectations import mesh_test
 from meshc.resolve.gateways import certificate, conflicts, gateway, hosts_by_certificate
+from meshc.resolve.hosts import one_owner_each
 from meshc.resolve.names import Names, Place, ReadFile, parse_name
 from meshc.resolve.patterns import Asked, Patterns, Use
 from meshc.resolve.policies import Policies, provider
@@ -42,12 +43,12 @@ def whole_mesh(spec: Spec, root: Place, read_file: ReadFile) -> Mesh:
     )
     patterns = Patterns(names, services, methods)
     _calls(spec, root, services, patterns)
-    _same_hosts(services.values(), root)
+    one_owner_each(spec, services, root)
     gateways = _each(spec.gateways, "gateways", root, lambda name, one, at: gateway(name, one, at, names, read_file))
     conflicts((one, Place(("gateways", str(name)), name.namespace, root.origin_of, root.found)) for name, one in gateways.items())
     _identities(spec, root, services, gateways)
     routes = Routes(names, services, gateways, patterns, spec.mesh.defaults, top.at("defaults"))
-    policies = Policies(names, services, patterns)
+    policies = Policies(names, services, gateways, patterns)
     return Mesh(
         name=spec.mesh.name,
         namespace=spec.mesh.namespace,
@@ -98,18 +99,6 @@ def _call(shape: CallShape, place: Place, patterns: Patterns) -> Call | None:
     if name is None or name not in patterns.services:
         return None
     return Call(name, patterns.pattern(shape, place, Use.CALL, Asked((patterns.services[name],))), place.origin)
-
-
-def _same_hosts(services: Iterable[Service], root: Place) -> None:
-    """Two external services with one host and port could not be told apart."""
-    owners: dict[tuple[str, int], Service] = {}
-    for one in services:
-        place = Place(("services", str(one.name)), one.name.namespace, root.origin_of, root.found)
-        for host in one.hosts:
-            for port in one.ports:
-                if (other := owners.setdefault((host, port.port), one)) is not one:
-                    message = f"host {host!r} with port {port.port} is {other.name}'s already, expected one service for them"
-                    place.at("hosts").error("MC114", message, None, (other.origin, "the other service"))
 
 
 def _identities(spec: Spec, root: Place, services: Mapping[Name, Service], gateways: Mapping[Name, Gateway]) -> None:

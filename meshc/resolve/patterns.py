@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TypeAlias
 
 from meshc.model import ClaimMatch, FieldMatch, JwtMatch, Name, Pattern, Port, Service, Source, ValueKind, ValueMatch
 from meshc.paths import PathPattern
 from meshc.resolve.names import Names, Place, did_you_mean, one_of
 from meshc.resolve.sources import Asker, source
-from meshc.resolve.values import clean, header_name, method_names, only_key, path_pattern, regular_expression
+from meshc.resolve.values import clean, method_names, only_key, path_pattern, read_header, regular_expression
 from meshc.spec.pattern import JwtShape, PathShape, PatternShape, ValueConditionShape
 from meshc.spec.services import CallShape
 
@@ -26,11 +27,16 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked by the requests of a pattern: services, with whether each was named (not by `all`), or gateways."""
+    """
+    What is asked by the requests of a pattern: services, with whether each was named (not by `all`), or gateways.
+
+    `believed`: gateways that all believe what a proxy in front of them says (`trustedHops`).
+    """
 
     services: tuple[Service, ...]
     named: bool = True
     gateways: bool = False
+    believed: bool = False
 
     @property
     def ports(self) -> tuple[str, ...]:
@@ -68,8 +74,8 @@ class Patterns:
             hosts=None if shape.hosts is None else tuple(sorted({host.lower() for host in shape.hosts})),
             methods=None if shape.methods is None else method_names(shape.methods, place.at("methods"), self.methods),
             paths=_paths(shape.paths, place.at("paths"), use),
-            headers=_fields(shape.headers, place.at("headers"), headers=True),
-            query=_fields(shape.query, place.at("query"), headers=False),
+            headers=_headers(shape.headers, place.at("headers"), believed=asked.believed),
+            query=_fields(shape.query, place.at("query")),
             jwt=jwt,
         )
         if made.has_http_keys:
@@ -159,18 +165,26 @@ def _paths(shapes: Sequence[PathShape] | None, place: Place, use: Use) -> tuple[
     return tuple(found)
 
 
-def _fields(shapes: Mapping[str, Sequence[ValueConditionShape]] | None, place: Place, *, headers: bool) -> tuple[FieldMatch, ...]:
+_Conditions: TypeAlias = Mapping[str, Sequence[ValueConditionShape]] | None
+
+
+def _headers(shapes: _Conditions, place: Place, *, believed: bool) -> tuple[FieldMatch, ...]:
     found: dict[str, FieldMatch] = {}
     for key, conditions in (shapes or {}).items():
         at = place.at(key)
-        name = header_name(key, at, change=False) if headers else key
-        any_of = _values(conditions, at, headers=headers)
+        name = read_header(key, at, believed=believed)
+        any_of = _values(conditions, at, headers=True)
         if name is None:
             continue
         if name in found:
             at.error("MC012", f"header {key!r} is written twice, in different case", "write one list of conditions")
         found[name] = FieldMatch(name, any_of, at.origin)
     return tuple(found[name] for name in sorted(found))
+
+
+def _fields(shapes: _Conditions, place: Place) -> tuple[FieldMatch, ...]:
+    found = (FieldMatch(key, _values(one, place.at(key), headers=False), place.at(key).origin) for key, one in (shapes or {}).items())
+    return tuple(sorted(found, key=lambda field: field.name))
 
 
 def _values(conditions: Sequence[ValueConditionShape], place: Place, *, headers: bool) -> tuple[ValueMatch, ...]:

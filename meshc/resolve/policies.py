@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from meshc.model import JwtProvider, Mtls, Name, Pattern, Policy, Service
+from meshc.model import Gateway, JwtProvider, Mtls, Name, Pattern, Policy, Service
 from meshc.resolve.files import read_jwks
+from meshc.resolve.gateways import believed
 from meshc.resolve.names import Names, Place, ReadFile
 from meshc.resolve.patterns import Asked, Patterns, Use
 from meshc.resolve.sources import IDENTITIES
@@ -20,6 +21,7 @@ class Policies:
 
     names: Names
     services: Mapping[Name, Service]
+    gateways: Mapping[Name, Gateway]
     patterns: Patterns
 
     def policy(self, name: Name, shape: PolicyShape, place: Place) -> Policy:
@@ -29,14 +31,19 @@ class Policies:
         if bool(shape.services) == bool(shape.gateways):
             code, what = ("MC012", "both `services` and `gateways`") if shape.services else ("MC013", "neither `services` nor `gateways`")
             place.error(code, f"a policy with {what}, expected entries in exactly one of them")
-        if not (shape.allow or shape.require or shape.deny):
+        if shape.allow is None and not (shape.require or shape.deny):
             place.error("MC013", "a policy that says nothing, expected allow, require or deny")
-        asked = Asked(tuple(self.services[one] for one in services), named="all" not in shape.services, gateways=bool(shape.gateways))
+        asked = Asked(
+            tuple(self.services[one] for one in services),
+            named="all" not in shape.services,
+            gateways=bool(shape.gateways),
+            believed=believed(self.gateways[one] for one in gateways if one in self.gateways),
+        )
         return Policy(
             name=name,
             services=services,
             gateways=gateways,
-            allow=self._entries(shape.allow, place.at("allow"), Use.ALLOW, asked),
+            allow=None if shape.allow is None else self._entries(shape.allow, place.at("allow"), Use.ALLOW, asked),
             require=self._entries(shape.require, place.at("require"), Use.REQUIRE, asked),
             deny=self._entries(shape.deny, place.at("deny"), Use.DENY, asked),
             origin=place.origin,
@@ -79,26 +86,26 @@ class Policies:
                     "an entry of `require` without `jwt`, expected the token that is required",
                     "the other keys only select requests",
                 )
-            if use is Use.DENY:
-                _certain(pattern, at, asked)
+            if use is not Use.ALLOW:
+                _certain(pattern, at, use, asked)
             found.append(pattern)
         return tuple(found)
 
 
-def _certain(pattern: Pattern, place: Place, asked: Asked) -> None:
-    """A deny by identity must not be escaped by leaving the certificate out (L10)."""
+def _certain(pattern: Pattern, place: Place, use: Use, asked: Asked) -> None:
+    """A deny or require by identity must not be escaped by leaving the certificate out (L10)."""
     lax = [(service, port) for service, port in asked.concerned(pattern.ports) if port.mtls is not Mtls.STRICT]
     if pattern.has_http_keys:
         lax = [(service, port) for service, port in lax if port.protocol.is_http]
     if not lax:
         return
     service, port = lax[0]
+    word = "deny" if use is Use.DENY else "require"
     for source in pattern.sources or ():
         if source.kind in IDENTITIES:
-            message = (
-                f"a deny by identity, but port {port.name!r} of {service.name} has mTLS {port.mtls}: a plaintext caller would escape it"
-            )
-            place.at("from").error("MC117", message, "make mTLS strict there, name the `ports` that are, or deny `plaintext` and more")
+            message = f"a {word} by identity, but port {port.name!r} of {service.name} has mTLS {port.mtls}: a plaintext caller escapes it"
+            instead = "allow by identity instead" if use is Use.DENY else "require it of everyone"
+            place.at("from").error("MC117", message, f"make mTLS strict there, name the `ports` that are, or {instead}")
             return
 
 

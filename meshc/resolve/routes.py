@@ -20,6 +20,7 @@ from meshc.model import (
 )
 from meshc.resolve import actions
 from meshc.resolve.destinations import Destinations
+from meshc.resolve.gateways import believed
 from meshc.resolve.names import Names, Place, did_you_mean, one_of
 from meshc.resolve.patterns import Asked, Patterns, Use
 from meshc.resolve.values import rate_limits, refuse
@@ -56,10 +57,12 @@ class Routes:
             place.at("listeners").error("MC011", "'listeners' has no meaning here: an east-west route has no gateway")
         if shape.services and shape.hosts and len(services) > 1:
             place.at("hosts").error("MC012", "`hosts` of a route for several services, expected one service that answers to them")
+        if shape.hosts:
+            self._no_further_names(services, place)
         if shape.gateways and _is_blind(shape, gateways):
             _only_bytes(shape, place.at("rules"))
         hosts = tuple(sorted({host.lower() for host in shape.hosts}))
-        asked = Asked(tuple(self.services[one] for one in services))
+        asked = Asked(tuple(self.services[one] for one in services), believed=believed(gateways.values()))
         return Route(
             name=name,
             gateways=tuple(sorted(gateways)),
@@ -87,6 +90,14 @@ class Routes:
             if name in self.services:
                 found.add(name)
         return tuple(sorted(name for name in found if name is not None))
+
+    def _no_further_names(self, services: tuple[Name, ...], place: Place) -> None:
+        """What lies outside answers to its own hosts alone: callers' proxies know it by those."""
+        outside = next((name for name in services if self.services[name].external), None)
+        if outside is not None:
+            message = f"'hosts' has no meaning here: service {outside} lies outside the mesh, where it answers to its own hosts only"
+            help_ = "add the name to the service's own `hosts`, if it answers to it"
+            place.at("hosts").error("MC011", message, help_, (self.services[outside].origin, "the service"))
 
     def _hosts(self, shape: RouteShape, place: Place, gateways: Mapping[Name, Gateway]) -> None:
         """Each host must be some listener's, at every gateway, or the route would silently serve nobody there."""
@@ -138,7 +149,7 @@ class Routes:
         response = actions.header_changes(shape.headers.response, place.at("headers", "response"))
         fault = actions.fault(shape.fault, place.at("fault"))
         cors = actions.cors(shape.cors, place.at("cors"), self.patterns.methods)
-        limits = rate_limits(shape.rateLimits, place.at("rateLimits"))
+        limits = rate_limits(shape.rateLimits, place.at("rateLimits"), believed=asked.believed)
         if action is None:
             return None
         body = None if shape.maxRequestBody is None else size_bytes(shape.maxRequestBody)

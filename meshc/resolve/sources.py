@@ -40,9 +40,17 @@ PERMITTED: Final[Mapping[Asker, tuple[frozenset[SourceKind], str]]] = {
 }
 
 IDENTITIES: Final = frozenset(
-    (SourceKind.SERVICE, SourceKind.NAMESPACE, SourceKind.GATEWAY, SourceKind.IDENTITY, SourceKind.CALLERS, SourceKind.CALLERS_IN)
+    (
+        SourceKind.SERVICE,
+        SourceKind.NAMESPACE,
+        SourceKind.GATEWAY,
+        SourceKind.IDENTITY,
+        SourceKind.CALLERS,
+        SourceKind.CALLERS_IN,
+        SourceKind.MTLS,
+    )
 )
-"""The kinds that know a caller by its certificate's identity."""
+"""The kinds that know a caller by its certificate."""
 
 
 def source(shape: SourceEntryShape, place: Place, names: Names, services: Mapping[Name, Service], asker: Asker) -> Source | None:

@@ -29,6 +29,37 @@ HOP_BY_HOP: Final = frozenset(
 """Fields that each hop reads and removes (RFC 9110 section 7.6.1)."""
 
 
+_WRITTEN_BY_PROXIES: Final[Mapping[str, tuple[str, str]]] = {
+    "x-forwarded-client-cert": ("write `from`: who calls is known by the certificate", "use `per: source-service`"),
+    "x-forwarded-for": ("write `from: [{cidr: [...]}]` in a policy of the gateway", "use `per: source-ip`"),
+    "x-forwarded-proto": (
+        "tell listeners apart with `listeners: [...]`, or use `redirectToHttps`; a proxy in front is believed with `trustedHops`",
+        "use limits of the gateway's rules",
+    ),
+    "x-forwarded-host": ("write `hosts`; a proxy in front is believed with `trustedHops`", "use limits of the gateway's rules"),
+    "x-request-id": ("use a field of your own, which callers send", "each request has its own: use a field of your own"),
+}
+"""Fields that proxies write before anything looks at them (L13), and what to say instead: as a condition, as the key of a limit."""
+
+_BELIEVED: Final = frozenset(("x-forwarded-proto", "x-forwarded-host"))
+"""Those that a gateway with `trustedHops` takes from the proxy in front of it."""
+
+
+def read_header(name: str, place: Place, *, believed: bool, key: bool = False) -> str | None:
+    """
+    The name of a header that a condition reads, or (with `key`) by which a limit counts; None where proxies write it, which is said.
+
+    `believed`: it is read at gateways that all have `trustedHops`.
+    """
+    lower = name.lower()
+    if lower not in _WRITTEN_BY_PROXIES or (believed and lower in _BELIEVED):
+        return header_name(name, place, change=False)
+    what = "the key of a limit" if key else "a condition"
+    message = f"header {name!r} can't be {what}: proxies write it themselves before it is read, whatever the client sent"
+    place.error("MC121", message, _WRITTEN_BY_PROXIES[lower][key])
+    return None
+
+
 def header_name(name: str, place: Place, *, change: bool) -> str | None:
     """A header's name in lower case; None where no condition may be put on it, or no change be made to it, which is said."""
     lower = name.lower()
@@ -113,16 +144,16 @@ def refuse(keys: Iterable[str], place: Place, why: str) -> None:
         place.at(key).error("MC011", f"{key!r} has no meaning here: {why}")
 
 
-def rate_limits(shapes: Sequence[RateLimitShape], place: Place) -> tuple[RateLimit, ...]:
-    """Limits, in the order of the spec."""
-    return tuple(_rate_limit(shape, place.at(index)) for index, shape in enumerate(shapes))
+def rate_limits(shapes: Sequence[RateLimitShape], place: Place, *, believed: bool = False) -> tuple[RateLimit, ...]:
+    """Limits, in the order of the spec; `believed` as in `read_header`."""
+    return tuple(_rate_limit(shape, place.at(index), believed=believed) for index, shape in enumerate(shapes))
 
 
-def _rate_limit(shape: RateLimitShape, place: Place) -> RateLimit:
+def _rate_limit(shape: RateLimitShape, place: Place, *, believed: bool) -> RateLimit:
     requests, unit = rate(shape.limit)
     header = None
     if isinstance(shape.per, PerHeaderShape):
-        header = header_name(shape.per.header, place.at("per", "header"), change=False)
+        header = read_header(shape.per.header, place.at("per", "header"), believed=believed, key=True)
         key = LimitKey.HEADER
     else:
         key = LimitKey(shape.per)

@@ -28,10 +28,10 @@ def takes(pattern: Pattern, message: Message, port: str | None) -> bool:
 
 
 def taken_path(pattern: Pattern, message: Message) -> PathPattern:
-    """The path pattern by which a match took the request: the longest of those that do (L7)."""
+    """The path pattern by which a match took the request: the longest that takes it (L7)."""
     if pattern.paths is None:
         return paths.ALL_PATHS
-    return max((path for path in pattern.paths if path_holds(path, message)), key=lambda path: len(path.segments))
+    return next(path for path in paths.longest_first(pattern.paths) if path_holds(path, message))
 
 
 def path_holds(path: PathPattern, message: Message) -> bool:

@@ -60,9 +60,10 @@ def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
         case Plaintext():
             return Caller(None, None, None)
         case Identity(spiffe):
-            parts = spiffe.removeprefix("spiffe://").split("/")
-            known = parts[:2] == [mesh.trust_domain, "ns"] and len(parts) > 2  # noqa: PLR2004 - trust domain, ns, namespace
-            return Caller(None, parts[2] if known else None, spiffe)
+            # A namespace is the mesh's own only in its own trust domain (L10).
+            namespace, _, rest = spiffe.removeprefix(f"spiffe://{mesh.trust_domain}/ns/").partition("/")
+            inside = spiffe.startswith(f"spiffe://{mesh.trust_domain}/ns/") and rest.startswith("sa/")
+            return Caller(None, namespace if inside else None, spiffe)
         case Workload(name, version):
             service = find_service(mesh, name)
             if service.external:

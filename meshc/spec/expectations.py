@@ -90,11 +90,11 @@ class TestShape(Shape):
     request: RequestShape = Field(default_factory=RequestShape)
     """The request."""
     expect: Annotated[
-        Annotated[Literal["denied", "unauthenticated", "refused"], Tag("text")] | Annotated[ExpectShape, Tag("map")],
+        Annotated[Literal["denied", "unauthenticated", "refused", "no-route"], Tag("text")] | Annotated[ExpectShape, Tag("map")],
         Discriminator(form),
-        Expected("denied, unauthenticated, refused, or a map with status, redirect or reaches"),
+        Expected("denied, unauthenticated, refused, no-route, or a map with status, redirect or reaches"),
     ]
-    """What must come back."""
+    """What must come back. `no-route`: 404 where no rule takes it, 502 where the caller's proxy knows no such host."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["via"]}, {"required": ["from"]}]})
 

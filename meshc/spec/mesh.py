@@ -59,8 +59,8 @@ class MeshShape(Shape):
     """What becomes of odd requests. `strict`: refused, or answered as their normal form."""
     methods: Annotated[list[MethodName], OneOrMany()] = []
     """Methods beside the standard ones."""
-    scope: Literal["workloads", "mesh"] = "workloads"
-    """`mesh`: meshc may write into an engine's root scope."""
+    scope: Literal["workloads", "namespace", "mesh"] = "workloads"
+    """What guards and reports: an object for each workload, for each namespace, or in the engine's root scope."""
     defaults: DefaultsShape = Field(default_factory=DefaultsShape)
     """What rules do where they say nothing."""
     telemetry: TelemetryShape | None = None

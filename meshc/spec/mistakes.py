@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -142,8 +142,17 @@ def _mistake(error: _Error) -> Mistake:
             return _wrong_value(error)
 
 
+_REPLACED: Final = {
+    ("MeshShape", "paths"): ("requests", "`requests: standard` is what `normalize` was, `requests: strict` what `reject` was"),
+    ("EndpointShape", "zone"): ("locality", "write the region too: `locality: eu-west-1/eu-west-1a`"),
+}
+"""Keys that the language once had, by their shape: what replaced each, and how to say the same."""
+
+
 def _unknown_key(error: _Error) -> Mistake:
     known = _keys(error.holder)
+    if isinstance(error.holder, Record) and (replaced := _REPLACED.get((error.holder.model.__name__, error.key))):
+        return Mistake("MC011", error.path, f"unknown key `{error.key}`, which `{replaced[0]}` replaced", replaced[1])
     if near := nearest(error.key, known):
         return Mistake("MC011", error.path, f"unknown key `{error.key}`, did you mean `{near}`?")
     return Mistake("MC011", error.path, f"unknown key `{error.key}`, expected {_words(known)}")

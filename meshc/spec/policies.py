@@ -15,8 +15,8 @@ class PolicyShape(Shape):
     """Services of this namespace, or `all` of them that have a proxy."""
     gateways: Annotated[list[Reference], OneOrMany()] = []
     """Gateways of this namespace."""
-    allow: Annotated[list[PatternShape], OneOrMany()] = []
-    """Requests that are let in, added to the base."""
+    allow: Annotated[list[PatternShape] | None, OneOrMany()] = None
+    """Requests that are let in, added to the base. `[]` selects, as every `allow` does, and lets nobody in."""
     require: Annotated[list[PatternShape], OneOrMany()] = []
     """`jwt` is the condition, the other keys select; every selected entry must hold."""
     deny: Annotated[list[PatternShape], OneOrMany()] = []

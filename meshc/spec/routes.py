@@ -91,10 +91,10 @@ class RespondShape(Shape):
 class BackoffShape(Shape):
     """How long to wait between tries."""
 
-    initial: Duration = "25ms"
-    """Before the first retry, at most; it doubles."""
-    max: Duration = "250ms"
-    """At most."""
+    initial: Duration | None = None
+    """Before the first retry, at most; it doubles. Default: a tenth of `max`, which is 25ms where neither is said."""
+    max: Duration | None = None
+    """At most. Default: ten times `initial`."""
 
 
 class RetriesShape(Shape):

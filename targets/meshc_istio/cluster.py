@@ -37,6 +37,7 @@ _WHY: Final[Mapping[str, str]] = {
     "extensionProviders": "nothing is logged or traced there",
 }
 _MAX_DIGITS: Final = 1000
+_WANTED: Final = 200  # characters of a wanted setting on one line; the remedy has it whole
 _SHOWN: Final = 80  # characters of what a setting is instead
 
 
@@ -45,6 +46,8 @@ def check_settings(mesh: Mesh, text: bytes) -> Settings:
     whole = values(mesh)
     wanted = {"trustDomain": mesh.trust_domain, **whole.get("meshConfig", {})}  # values may leave out what is Istio's default
     there = mesh_config(text)
+    if "pathNormalization" not in wanted and _normalization(there) == "NONE":
+        wanted["pathNormalization"] = {"normalization": "BASE"}  # Istio's default, and all others but this one remove dot segments
     lacking = tuple(_lacking(wanted, there, ()))
     unseen = tuple(
         f"{'.'.join(path)}: {_flow(value)}"
@@ -52,6 +55,11 @@ def check_settings(mesh: Mesh, text: bytes) -> Settings:
         if path[0] != "meshConfig" and _DEFAULTS.get(path) != value
     )
     return Settings(tuple(_names(wanted)), lacking, _remedy(wanted, there, lacking), unseen)
+
+
+def _normalization(there: Mapping[str, Any]) -> object:
+    found = _field(there, "pathNormalization")
+    return _field(found, "normalization") if isinstance(found, dict) else None
 
 
 # --- reading --------------------------------------------------------------------------------------------------------------------
@@ -183,7 +191,7 @@ def _equal(wanted: object, found: object) -> bool:
 def _setting(path: _Path, wanted: Any, found: object | None) -> Setting:  # noqa: ANN401 - YAML data
     name = ".".join(path)
     why = next((why for prefix, why in _WHY.items() if name.startswith(prefix)), "the build relies on it")
-    return Setting(name, _flow(wanted), None if found is None else _short(found), why)
+    return Setting(name, _short(wanted, _WANTED), None if found is None else _short(found), why)
 
 
 def _names(wanted: Mapping[str, Any], path: _Path = ()) -> Iterator[str]:
@@ -246,6 +254,6 @@ def _flow(value: Any) -> str:  # noqa: ANN401 - YAML data
     )
 
 
-def _short(value: Any) -> str:  # noqa: ANN401 - YAML data
+def _short(value: Any, longest: int = _SHOWN) -> str:  # noqa: ANN401 - YAML data
     text = _flow(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."

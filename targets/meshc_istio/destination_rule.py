@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from meshc import access
-from meshc.model import LbPolicy, LoadBalancing, Mesh, Mtls, OutlierDetection, Port, Service
+from meshc.model import LbPolicy, LoadBalancing, Mesh, Mtls, OutlierDetection, Port, Service, Version
 from meshc_istio.complaints import Complain
 from meshc_istio.durations import duration
-from meshc_istio.names import fqdn, numbered
+from meshc_istio.names import fqdn, numbered, object_name
 from meshc_istio.objects import NETWORKING, Object, Wave
 
 _CONNECT_MS, _IDLE_MS = 10_000, 3_600_000
@@ -17,21 +17,30 @@ _OUTLIERS: Final = {"consecutive5xxErrors": 5, "interval": "10s", "baseEjectionT
 
 
 def destination_rules(mesh: Mesh, complain: Complain) -> Iterator[Object]:
-    """Yield one DestinationRule for each host of each service that needs one, in the service's namespace."""
+    """Yield one DestinationRule for each host of each service that needs one, in the service's namespace, and one for each version."""
     for service in mesh.services:
         hosts = sorted(service.hosts) if service.external else [fqdn(mesh, service.name)]
         for index, host in enumerate(hosts):
             if host.startswith("*"):
                 _complain_of_settings(service, complain)
-                continue
-            spec: dict[str, Any] = {"host": host}
-            if policy := _policy(mesh, service, complain):
-                spec["trafficPolicy"] = policy
-            if service.versions:
-                spec["subsets"] = [{"name": version.name, "labels": dict(version.labels)} for version in service.versions]
-            if len(spec) > 1:
-                name = numbered(service.name.name, index)
+            elif policy := _policy(mesh, service, complain):
+                name, spec = numbered(service.name.name, index), {"host": host, "trafficPolicy": policy}
                 yield Object(NETWORKING, "DestinationRule", name, service.name.namespace, spec, service.origin, Wave.NAMES)
+        for version in service.versions:
+            yield _subset(mesh, service, version)
+
+
+def _subset(mesh: Mesh, service: Service, version: Version) -> Object:
+    """
+    A version's subset, which Istio adds to what the service's own object says.
+
+    A subset must be there before routes name it and until none does. An object of its own comes in an early wave, and goes last when its
+    version leaves the mesh: between the two no request is lost.
+    """
+    spec = {"host": fqdn(mesh, service.name), "subsets": [{"name": version.name, "labels": dict(version.labels)}]}
+    name = object_name(service.name.name, version.name)
+    last = {"argocd.argoproj.io/sync-options": "PruneLast=true"}
+    return Object(NETWORKING, "DestinationRule", name, service.name.namespace, spec, version.origin, Wave.NAMES, last)
 
 
 def _complain_of_settings(service: Service, complain: Complain) -> None:

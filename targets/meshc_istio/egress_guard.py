@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from meshc import paths
 from meshc.model import Call, Egress, Forward, Mesh, Name, Pattern, Port, Rule, Service, Source, SourceKind, per_mesh
@@ -11,6 +11,8 @@ from meshc.paths import PathError, PathPattern
 from meshc_istio.complaints import Complain
 from meshc_istio.http_match import ANY_PORT, entries
 from meshc_istio.http_route import HttpRoute, Place, http_routes, matched
+
+_REFUSED: Final[HttpRoute] = {"directResponse": {"status": 403}}
 
 
 def reaches_outside(mesh: Mesh, rule: Rule) -> bool:
@@ -38,7 +40,7 @@ def guarded_routes(place: Place, service: Service, route: MeshRoute, rule: Rule)
             yield from http_routes(place, route, rule, narrowed)
     match = entries(place.scope, asked)
     if match:
-        yield {**matched(match), "directResponse": {"status": 403}}
+        yield {**matched(match), **_REFUSED}
 
 
 def is_guarded(mesh: Mesh, service: Service) -> bool:
@@ -66,10 +68,13 @@ def called_port_only(place: Place, host: str, routes: Iterable[HttpRoute]) -> It
     if not host.startswith("*"):
         yield from routes
         return
-    for route in routes:
+    made = list(routes)
+    while made and made[-1].get("directResponse") == _REFUSED["directResponse"]:
+        made.pop()  # what comes behind says the same
+    for route in made:
         narrowed = [_to_port(entry, port) for entry in route.get("match", [{}]) for port in place.ports if _takes(entry, port)]
         yield {**route, "match": narrowed}
-    yield {"directResponse": {"status": 403}}
+    yield _REFUSED
 
 
 def _takes(entry: dict[str, Any], port: Port) -> bool:

@@ -94,7 +94,8 @@ def _version_findings(mesh: Mesh, options: TargetOptions) -> Iterator[Finding]:
     said = options.option("version")
     if said is not None and not isinstance(said, str):
         message = f"`version: {said}` is a number, and 1.30 as a number is 1.3; expected it in quotes"
-        yield Finding("MC505", message, options.origin.at("version"), help='write `version: "1.30"`')
+        meant = f"{said:.2f}" if isinstance(said, float) else str(said)
+        yield Finding("MC505", message, options.origin.at("version"), help=f'write `version: "{meant}"`')
     elif version_of(mesh) not in ACCEPTED:
         yield Finding(
             "MC503",

@@ -7,6 +7,7 @@ from meshc.model import Gateway, JwtMatch, Mesh, SourceKind
 from meshc_istio.check_point import CheckPoint
 from meshc_istio.complaints import Complain
 from meshc_istio.joined_lines import complain_of_lines
+from meshc_istio.preflights import complain_of_preflights
 
 _DEFAULT_DOMAIN: Final = "cluster.local"
 
@@ -19,8 +20,9 @@ def complain_of_check_point(point: CheckPoint, complain: Complain) -> None:
 
 
 def complain_of_mesh(mesh: Mesh, complain: Complain) -> None:
-    """Complain of gateways that Istio can't tell apart."""
+    """Complain of gateways that Istio can't tell apart, and of what they would answer in another order."""
     for gateway in mesh.gateways:
+        complain_of_preflights(mesh, gateway, complain)
         for other in mesh.gateways:
             if other.name < gateway.name and _share_pods(gateway, other):
                 complain(

@@ -89,7 +89,7 @@ def _plain(service: Service) -> tuple[Route, Rule]:
     none = Retries(0, None, (), (), 25, 250, idempotent=False, origin=service.origin)
     action = Forward(to, rewrite=None, timeout_ms=0, retries=none, mirror=None)
     rule = Rule(
-        name="direct",
+        name="rule-1",
         matches=(Pattern(service.origin),),
         action=action,
         request_headers=HeaderChanges(),

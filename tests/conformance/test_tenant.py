@@ -1,6 +1,7 @@
 """A tenant who shares a gateway's pods, by objects of his own, is served as before while a mesh is applied there and removed."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from meshc.target import unsupported
 from tests.conformance.case import compile_over_cast, send_of
+from tests.conformance.istio import cast
 from tests.conformance.istio.engine import IstioEngine
 from tests.conformance.prepare import prepare
 
@@ -17,7 +19,7 @@ TENANT: list[dict[str, Any]] = [
     {
         "apiVersion": _API,
         "kind": "Gateway",
-        "metadata": {"name": "tenant", "namespace": "ops"},
+        "metadata": {"name": "tenant", "namespace": "tenants"},
         "spec": {
             "selector": {"istio": "ingressgateway"},
             "servers": [
@@ -33,11 +35,11 @@ TENANT: list[dict[str, Any]] = [
     {
         "apiVersion": _API,
         "kind": "VirtualService",
-        "metadata": {"name": "tenant", "namespace": "ops"},
+        "metadata": {"name": "tenant", "namespace": "tenants"},
         "spec": {
             "hosts": [HOST],
             "gateways": ["tenant"],
-            "http": [{"route": [{"destination": {"host": "spy.ops.svc.cluster.local", "port": {"number": 80}}}]}],
+            "http": [{"route": [{"destination": {"host": "tenant.tenants.svc.cluster.local", "port": {"number": 80}}}]}],
         },
     },
 ]
@@ -83,8 +85,12 @@ SENDS = [
 
 @pytest.fixture(scope="module")
 def istio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IstioEngine]:
-    """A real Istio."""
-    with IstioEngine(tmp_path_factory.mktemp("istio")) as engine:
+    """A real Istio with one workload that no mesh of meshc's knows."""
+    pod = cast.Pod("tenant", "tenants", "tenant", "v1", "10.244.1.20", "tenant")
+    workloads = replace(
+        cast.FIXED, pods=(*cast.FIXED.pods, pod), ports=cast.FIXED.ports | {"tenants/tenant": (cast.ServicePort("http", 80, 8080),)}
+    )
+    with IstioEngine(tmp_path_factory.mktemp("istio"), workloads=workloads) as engine:
         prepare(engine)
         engine.call("kubectl", words=["apply", "--server-side", "-f", "-"], text=yaml.safe_dump_all(TENANT))
         yield engine
@@ -109,5 +115,5 @@ def test_is_served_throughout(name: str, istio: IstioEngine) -> None:
         istio.remove()
     finally:
         counts = istio.end(SENDS, f"stop-{name}")
-    assert [set(each) for each in counts] == [{"200 spy@v1"}] * len(counts), counts
+    assert [set(each) for each in counts] == [{"200 tenant@v1"}] * len(counts), counts
     assert all(sum(each.values()) > 10 for each in counts)

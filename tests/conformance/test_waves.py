@@ -8,7 +8,8 @@ import yaml
 
 from meshc.model import Mesh
 from tests.conformance.case import Send, compile_over_cast, send_of
-from tests.conformance.istio.engine import IstioEngine, objects, wave_of
+from tests.conformance.istio.argo import wave_of
+from tests.conformance.istio.engine import IstioEngine, objects
 from tests.conformance.prepare import prepare
 
 MESH: dict[str, Any] = {

@@ -26,7 +26,7 @@ PAUSE = 0.004
 """Between the requests of a load, which is to notice every failure, not to keep the machine busy."""
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 GREETING = b"220 at your service\r\n"
-FRAMES = b"\x81\x85\x01\x02\x03\x04igohn", b"\x82\xfe\x0f\xa0\x00\x00\x00\x00" + b"\n" * 4000
+FRAMES = b"\x81\x85\x01\x02\x03\x04igohn", b"\x82\xfe\x4e\x20\x00\x00\x00\x00" + b"\n" * 20000
 """What clients send through a WebSocket: `hello` as text, and bytes enough for a limit of a request's body to notice, both masked."""
 
 

@@ -7,8 +7,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from meshc.model import Mesh, Name
-from meshc_istio import traffic_objects
-from meshc_istio.complaints import ignore
 from meshc_istio.objects import Object
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -40,28 +38,50 @@ class Done:
     route: Mapping[str, Any] | None = None
 
 
-def objects_of(mesh: Mesh) -> list[Object]:
-    """The objects of the mesh that say where requests go."""
-    return list(traffic_objects(mesh, ignore))
-
-
 def inside(mesh: Mesh, objects: Iterable[Object], caller: Name, asked: Asked) -> Done:
-    """What the caller's sidecar does: it answers 502 for hosts that its Sidecar does not list."""
+    """
+    What the caller's sidecar does: it answers 502 for hosts that it does not know.
+
+    A VirtualService without `gateways` is for sidecars. A host that has none, or none with a route for this proxy, goes to its service.
+    """
     kinds = list(objects)
-    sidecar = next(one for one in kinds if one.kind == "Sidecar" and (one.namespace, one.name) == caller)
-    listed = {host.partition("/")[2] for host in sidecar.spec["egress"][0]["hosts"]}
-    services = [one for one in kinds if one.kind == "VirtualService" and "mesh" in one.spec["gateways"]]
-    service = _owner(services, asked.host)
-    if service is None or not any(host in listed for host in service.spec["hosts"] if _covers(host, asked.host)):
+    if not _knows(kinds, caller, asked.host):
         return Done(status=502)
     labels = tuple(sorted(mesh.service_by_name[caller].selector))
     mine = Asked(asked.host, asked.port, asked.method, asked.path, asked.query, asked.headers, labels, caller.namespace)
+    service = _owner((one for one in kinds if one.kind == "VirtualService" and "gateways" not in one.spec), asked.host)
+    if service is None or not any(_applying(route, mine) for route in service.spec["http"]):
+        return Done(destinations=((asked.host, asked.port, None, 1),), path=_with_query(asked.path, asked), host=asked.host)
     return read(service, mine, "http")
 
 
+def _knows(objects: Iterable[Object], caller: Name, host: str) -> bool:
+    """Whether the proxy has heard of the host: its Sidecar lists it, and a ServiceEntry that says it is exported to its namespace."""
+    kinds = list(objects)
+    sidecar = next((one for one in kinds if one.kind == "Sidecar" and (one.namespace, one.name) == caller), None)
+    if sidecar is not None:
+        listed = (entry.partition("/") for entry in sidecar.spec["egress"][0]["hosts"])
+        if not any(_covers(name, host) for namespace, _, name in listed if namespace != "~"):
+            return False
+    entries = [one for one in kinds if one.kind == "ServiceEntry" and any(_covers(name, host) for name in one.spec["hosts"])]
+    return not entries or any(_is_exported(one, caller.namespace) for one in entries)
+
+
+def _is_exported(entry: Object, namespace: str) -> bool:
+    exported = entry.spec.get("exportTo", ["*"])
+    return "*" in exported or namespace in exported or ("." in exported and entry.namespace == namespace)
+
+
 def at_gateway(objects: Iterable[Object], gateway: str, asked: Asked, scheme: str) -> Done:
-    """What a gateway does with a request that came to that Gateway object's server."""
-    services = [one for one in objects if one.kind == "VirtualService" and gateway in one.spec["gateways"]]
+    """What a gateway does with a request that came to that Gateway object's server: `namespace/name`, which its neighbours call `name`."""
+    namespace, _, name = gateway.partition("/")
+    services = [
+        one
+        for one in objects
+        if one.kind == "VirtualService"
+        for bound in one.spec.get("gateways", ())
+        if bound == gateway or (bound == name and one.namespace == namespace)
+    ]
     service = _owner(services, asked.host)
     return Done(status=404) if service is None else read(service, asked, scheme)
 
@@ -78,7 +98,7 @@ def read(service: Object, asked: Asked, scheme: str) -> Done:
 
 def _applying(route: Mapping[str, Any], asked: Asked) -> list[Mapping[str, Any]]:
     """Entries for other sources never reach this proxy; a route that has only such ones does not either."""
-    entries: list[Mapping[str, Any]] = route.get("match") or [{}]
+    entries: list[Mapping[str, Any]] = route.get("match", [{}])
     return [
         entry
         for entry in entries
@@ -121,7 +141,7 @@ def _do(route: Mapping[str, Any], entry: Mapping[str, Any], asked: Asked, scheme
         case {"directResponse": {"status": status}}:
             return Done(status=status, route=route)
         case {"redirect": redirect}:
-            return Done(status=redirect["redirectCode"], location=_location(redirect, entry, asked, scheme), route=route)
+            return Done(status=redirect.get("redirectCode", 301), location=_location(redirect, entry, asked, scheme), route=route)
         case _:
             shares = tuple(sorted(_share(one) for one in route["route"]))
             rewrite = route.get("rewrite", {})
@@ -138,7 +158,7 @@ def _share(one: Mapping[str, Any]) -> tuple[str, int, str | None, int]:
 
 def _location(redirect: Mapping[str, Any], entry: Mapping[str, Any], asked: Asked, scheme: str) -> str:
     scheme = redirect.get("scheme", scheme)
-    shown = "" if redirect["port"] == DEFAULT_PORTS[scheme] else f":{redirect['port']}"
+    shown = f":{redirect['port']}" if redirect.get("port", DEFAULT_PORTS[scheme]) != DEFAULT_PORTS[scheme] else ""
     path = redirect.get("uri", asked.path)
     if "prefixRewrite" in redirect:
         path = redirect["prefixRewrite"] + asked.path.removeprefix(entry["uri"]["prefix"])

@@ -110,10 +110,19 @@ def _bootstrap(filters: list[dict[str, Any]], shown: Mapping[str, str], port: in
     manager = {
         "@type": _HCM,
         "stat_prefix": "test",
-        "normalize_path": True,  # as Istio has it by default
+        # As Istio has it by default, and as the settings that the output relies on have it.
+        "normalize_path": True,
+        "upgrade_configs": [{"upgrade_type": "websocket"}],
+        "merge_slashes": True,
+        "path_with_escaped_slashes_action": "REJECT_REQUEST",
+        "common_http_protocol_options": {"headers_with_underscores_action": "DROP_HEADER"},
         "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": answers}]},
         "http_filters": [*filters, _ROUTER],
     }
     chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
     address = {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-    return {"static_resources": {"listeners": [{"name": "test", "address": address, "filter_chains": [chain]}]}}
+    runtime = {"re2.max_program_size.error_level": 32768}  # as Istio's agent sets it; Envoy's own is 100
+    return {
+        "static_resources": {"listeners": [{"name": "test", "address": address, "filter_chains": [chain]}]},
+        "layered_runtime": {"layers": [{"name": "istio", "static_layer": runtime}]},
+    }

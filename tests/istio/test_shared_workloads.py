@@ -5,8 +5,7 @@ import pytest
 from meshc import access
 from meshc.model import Name
 from meshc.target import load, unsupported
-from meshc_istio.security import security_objects
-from tests.istio.written import one
+from tests.istio.written import names, one, written
 from tests.meshes import mesh_of
 
 HEAD = "namespace: shop\nmesh: {namespace: shop, targets: {istio: {}}}\n"
@@ -73,11 +72,12 @@ def test_an_entry_that_matches_nothing_lets_nobody_in(entry: str) -> None:
     allows = mesh_of(HEAD + GATEWAY + f"policies: {{p: {{gateways: g, allow: {entry}}}}}\n")
     assert () == access.gateway_checks(allows, allows.gateways[0]).allow
     assert not access.gateway_checks(allows, allows.gateways[0]).open
-    (policy,) = [made for made in security_objects(allows) if made.kind == "AuthorizationPolicy"]
-    assert ("shop.g.allow", None) == (policy.name, policy.spec.get("rules"))
+    (policy,) = [made for made in written(allows) if made.kind == "AuthorizationPolicy"]
+    assert {"selector": {"matchLabels": {"istio": "ingressgateway"}}} == policy.spec
     denies = mesh_of(HEAD + GATEWAY + f"policies: {{p: {{gateways: g, deny: {entry}}}}}\n")
     assert () == access.gateway_checks(denies, denies.gateways[0]).deny
     assert access.gateway_checks(denies, denies.gateways[0]).open
+    assert [] == names(denies, "AuthorizationPolicy")
 
 
 def test_a_match_that_matches_nothing_takes_nothing() -> None:

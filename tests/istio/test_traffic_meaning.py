@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from meshc.model import Mesh, Name
 from meshc.semantics import Decision, Outcome, Outside, Request, Workload, decide
 from meshc_istio.objects import Object
-from tests.istio.proxy_reading import Asked, Done, at_gateway, inside, objects_of
+from tests.istio.proxy_reading import Asked, Done, at_gateway, inside
+from tests.istio.written import written
 from tests.meshes import mesh_of
 
 MESH = """
@@ -126,7 +127,7 @@ def mesh() -> Mesh:
 @pytest.fixture(scope="module")
 def objects(mesh: Mesh) -> list[Object]:
     """What is written for it."""
-    return objects_of(mesh)
+    return written(mesh)
 
 
 def expected_of(mesh: Mesh, decision: Decision) -> Done:
@@ -176,7 +177,7 @@ def agree_inside(mesh: Mesh, objects: list[Object], caller: Name, asked: Asked) 
 def agree_at_gateway(mesh: Mesh, objects: list[Object], listener: str, asked: Asked) -> None:
     client = Outside(Name("shop", "pub"), listener=listener)
     decision = decide(mesh, Request(client, asked.method, target_of(asked), (asked.host,), asked.headers))
-    done = at_gateway(objects, f"istio-ingress/shop-pub-{listener}", asked, "http")
+    done = at_gateway(objects, f"istio-ingress/shop-shop-pub-{listener}", asked, "http")
     assert expected_of(mesh, decision) == plain(done), asked
 
 
@@ -226,9 +227,44 @@ def test_a_second_port_is_told_apart(mesh: Mesh, objects: list[Object], caller: 
 def test_open_egress_guards_listed_services_as_decide_says(host: str) -> None:
     """Whatever else may leave the mesh, a listed service is reached by those alone that declare it."""
     mesh = mesh_of(MESH.replace("access: allow}", "access: allow, egress: allow}"))
-    objects = objects_of(mesh)
+    objects = written(mesh)
     for caller, path, method in product(("a", "other", "unknown"), ("/", "/v1/x", "/v2"), METHODS):
         agree_inside(mesh, objects, Name("shop", caller), Asked(host, 80, method, path))
+
+
+HTTPS = """
+namespace: shop
+mesh: {name: shop, access: allow}
+services: {web: {ports: {http: 80}}}
+gateways:
+  public:
+    listeners:
+      http: {port: 80, redirectToHttps: true}
+      https: {port: 443, targetPort: 8443, hosts: [shop.example.com], tls: {certificate: shop}}
+      more: {port: 9443, hosts: ["*.example.org", shop.example.com], tls: {certificate: shop}}
+certificates: {shop: {from: {secret: shop}, hosts: [shop.example.com, "*.example.org"]}}
+routes:
+  acme: {gateways: [public], listeners: [http], hosts: [shop.example.com], rules: [{match: {paths: "/acme/*", methods: [GET]}, to: web}]}
+  all: {gateways: [public], listeners: [https], hosts: [shop.example.com], rules: [{to: web}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "location"),
+    [
+        (Asked("shop.example.com", 80, "GET", "/a", "q=1"), 301, "https://shop.example.com/a?q=1"),
+        (Asked("x.y.example.org", 80), 301, "https://x.y.example.org:9443/"),
+        (Asked("example.org", 80), 404, None),
+        (Asked("nobody.example", 80), 404, None),
+        (Asked("shop.example.com", 80, "GET", "/acme/token"), None, None),
+        (Asked("shop.example.com", 80, "POST", "/acme/token"), 301, "https://shop.example.com/acme/token"),
+        (Asked("shop.example.com", 80, "GET", "/acme/a/b"), 301, "https://shop.example.com/acme/a/b"),
+    ],
+)
+def test_plain_listeners_send_to_https(asked: Asked, status: int | None, location: str | None) -> None:
+    """L5: to the port of the owning TLS listener that clients see, 443 first; hosts without one are 404; pinned rules come before."""
+    done = at_gateway(written(mesh_of(HTTPS)), "istio-ingress/shop-shop-public-http", asked, "http")
+    assert (status, location) == (done.status, done.location)
 
 
 @settings(max_examples=300, deadline=None)
@@ -251,4 +287,4 @@ def test_any_request_inside_is_decided_alike(caller: str, asked: Asked) -> None:
 
 
 WHOLE = mesh_of(MESH)
-WRITTEN = objects_of(WHOLE)
+WRITTEN = written(WHOLE)

@@ -1,14 +1,12 @@
-"""What the traffic half refuses, at the line that asks for it, and what it gives up by name."""
+"""What the target refuses of routes and services, at the line that asks for it, and what it gives up by name (L3)."""
 
 import re
 
 import pytest
 
-from meshc.model import Mesh
-from meshc_istio import target, traffic_objects
-from meshc_istio.complaints import ignore
+from meshc_istio import target
 from meshc_istio.http_match import anything_but
-from tests.istio.written import HEAD, RULE, complaints_of, one
+from tests.istio.written import HEAD, RULE, SHOP, complaints_of, findings_of, names, one, whole
 from tests.meshes import mesh_of
 
 
@@ -41,44 +39,22 @@ from tests.meshes import mesh_of
             "routes: {r: {services: [b], rules: [{match: {paths: '/a/*/**'}, redirect: {path: {replacePrefixMatch: /n}}}]}}",
             "replaces a prefix with a wildcard in it",
         ),
+        ("services: {b: {ports: {http: 80}, loadBalancing: {locality: prefer}}}", "expected `outlierDetection` beside it"),
     ],
 )
 def test_refuses_what_istio_cant_say(text: str, expected: str) -> None:
-    """L3: an error, never something else than was said."""
+    """An error, never something else than was said."""
     (message,) = complaints_of(text)
     assert expected in message
 
 
-def with_options(options: str, more: str = "") -> Mesh:
-    """A mesh with options of this target."""
-    head = f"namespace: shop\nmesh: {{name: shop, trustDomain: s.example, access: allow, {more}targets: {{istio: {options}}}}}\n"
-    return mesh_of(head + "services: {b: {ports: {http: 80}}}")
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ('{version: "1.29"}', ("MC503", "1.29")),
-        ('{version: "1.99"}', ("MC503", "1.99")),
-        ("{versoin: '1.31'}", ("MC505", "versoin")),
-        ("{envoyFilters: never}", ("MC505", "never")),
-        ("{accept: [retry-backof-max]}", ("MC506", "retry-backof-max")),
-    ],
-)
-def test_refuses_options_it_does_not_know(options: str, expected: tuple[str, str]) -> None:
-    """A version, an option, a value or an approximation that does not exist is an error of its own."""
-    code, word = expected
-    found = [finding for finding in target.check(with_options(options)) if finding.code == code]
-    assert [True] == [word in finding.message for finding in found]
-
-
-def test_forbidden_filters_are_missed_where_they_are_needed() -> None:
-    """A team without EnvoyFilters is told at the telemetry's line, unless it accepts the loss by name."""
-    forbidden = with_options("{envoyFilters: forbid}", "telemetry: {accessLog: json}, ")
-    assert 1 == sum("telemetry" in finding.message for finding in target.check(forbidden))
-    accepted = with_options("{envoyFilters: forbid, accept: [telemetry]}", "telemetry: {accessLog: json}, ")
-    assert 0 == sum("telemetry" in finding.message for finding in target.check(accepted))
-    assert [] == [o for o in traffic_objects(accepted, ignore) if o.kind == "EnvoyFilter"]
+def test_a_ca_of_a_proxy_s_own_tls_must_be_the_system_s() -> None:
+    """Istio reads another one only from files inside each proxy's container, where nobody checks that they are."""
+    port = "{port: 80, targetPort: 443, protocol: http, tls: {hostname: x.example, ca: {file: ca.pem}}}"
+    mesh = mesh_of(f"{HEAD}services: {{x: {{hosts: [x.example], ports: {{http: {port}}}}}}}\n", {"ca.pem": (SHOP / "ca" / "staff.pem").read_text()})
+    (finding,) = target.check(mesh)
+    assert ("services", "x", "ports", "http", "tls") == finding.origin.path[:5]
+    assert "expected `ca: system`" in finding.message
 
 
 def test_older_istio_lacks_redirects_of_prefixes() -> None:
@@ -90,13 +66,7 @@ services: {b: {ports: {http: 80}}}
 routes: {r: {services: [b], rules: [{match: {paths: /old/**}, redirect: {path: {replacePrefixMatch: /new}}}]}}
 """
     assert [True] == ["1.31" in message for message in complaints_of(text)]
-
-
-def test_services_that_share_pods_are_refused() -> None:
-    """What is written for one workload would hold for the other."""
-    mesh = mesh_of(HEAD + "services: {a: {ports: {http: 80}, selector: {app: x}}, b: {ports: {http: 80}, selector: {app: x, tier: y}}}")
-    found = [finding for finding in target.check(mesh) if "takes the pods of" in finding.message]
-    assert [("services", "b")] == [finding.origin.path for finding in found]
+    assert [] == complaints_of(text.replace('"1.30"', '"1.31"'))
 
 
 WIDE = "x: {hosts: [h.example], ports: {http: 80}}, w: {hosts: ['*.example'], ports: {http: 80}}"
@@ -121,24 +91,102 @@ WIDE = "x: {hosts: [h.example], ports: {http: 80}}, w: {hosts: ['*.example'], po
 )
 def test_hosts_that_services_share_are_refused(text: str, expected: list[str]) -> None:
     """One set of rules for a host; and a wildcard tells a proxy of all hosts below it."""
-    found = [finding.message for finding in target.check(mesh_of(HEAD + f"services: {{{text}}}"))]
+    found = complaints_of(f"services: {{{text}}}")
     assert [True] * len(expected) == [part in message for part, message in zip(expected, found, strict=True)]
+
+
+OPEN = """
+namespace: shop
+mesh: {name: shop, trustDomain: s.example, access: allow, egress: allow, targets: {istio: {accept: [undeclared-internal-egress]}}}
+services:
+  a: {ports: {http: 80}, calls: [x]}
+  b: {ports: {http: 80}}
+  x: {hosts: [x.example], ports: {http: 80}}
+"""
 
 
 def test_open_egress_still_guards_listed_services() -> None:
     """L8: every proxy knows every outside service, and answers 502 for its workload where that declares no call of it."""
-    text = """
-namespace: shop
-mesh: {name: shop, trustDomain: s.example, access: allow, egress: allow}
-services:
-  a: {ports: {http: 80}, calls: [x, b]}
-  b: {ports: {http: 80}}
-  x: {hosts: [x.example], ports: {http: 80}}
-"""
-    mesh = mesh_of(text)
-    assert "ALLOW_ANY" == one(mesh, "Sidecar", "b")["outboundTrafficPolicy"]["mode"]
-    assert "shop/x.example" in one(mesh, "Sidecar", "b")["egress"][0]["hosts"]
+    mesh = mesh_of(OPEN)
+    assert "outboundTrafficPolicy" not in one(mesh, "Sidecar", "a")
+    assert ["shop/x.example"] == one(mesh, "Sidecar", "a")["egress"][0]["hosts"]
     assert {"status": 502} == one(mesh, "VirtualService", "x")["http"][-1]["directResponse"]
+    assert "exportTo" not in one(mesh, "ServiceEntry", "x")
+
+
+def test_open_egress_gives_up_what_a_caller_does_not_declare_by_name() -> None:
+    """Its proxy lets a call to an internal service pass like any other that it does not know; the service itself refuses it."""
+    assert [] == complaints_of(OPEN)
+    (finding,) = findings_of(OPEN.replace("accept: [undeclared-internal-egress]", ""))
+    assert ("services", "a") == finding.origin.path[:2]
+    assert "accept: [undeclared-internal-egress]" in finding.message
+
+
+# --- what lies outside is guarded by the caller's proxy ---------------------------------------------------------------------------
+
+WILD = """
+services:
+  a: {ports: {http: 80}, calls: [far]}
+  far: {hosts: ["*.far.example"], ports: {http: 80}}
+"""
+
+
+def test_a_wildcard_external_is_called_on_its_port_alone() -> None:
+    """A proxy connects to the port that stands in such a Host: another than the called one is 403 (L18 h)."""
+    first, last = one(mesh_of(HEAD + WILD), "VirtualService", "far")["http"]
+    (entry,) = first["match"]
+    assert {"sourceLabels": {"app": "a"}, "sourceNamespace": "shop", "port": 80}.items() <= entry.items()
+    for host, taken in (("a.far.example", True), ("a.far.example:80", True), ("a.far.example:8080", False), ("a.far.example:800", False)):
+        assert taken == (re.fullmatch(entry["authority"]["regex"], host) is not None), host
+    assert {"directResponse": {"status": 403}} == last
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("x", ["a"]),
+        ("{service: x, methods: [GET]}", ["a"]),
+        ("{service: y}", []),
+    ],
+)
+def test_an_external_is_told_to_namespaces_whose_workloads_call_it(call: str, expected: list[str]) -> None:
+    """Workloads that the mesh does not name have no Sidecar, which would keep the host from them: by `exportTo` they know none (L8)."""
+    files = {
+        "mesh.yaml": f"{HEAD}services: {{x: {{hosts: [x.example], ports: {{http: 80}}}}, y: {{hosts: [y.example], ports: {{http: 80}}}}}}\n",
+        "a.yaml": f"namespace: a\nservices: {{web: {{ports: {{http: 80}}, calls: [{call.replace('x', 'shop/x').replace('y', 'shop/y')}]}}}}\n",
+    }
+    assert (expected or ["~"]) == one(mesh_of(files), "ServiceEntry", "x")["exportTo"]
+
+
+def test_an_external_of_the_own_namespace_stays_in_it() -> None:
+    """`.` is the namespace of the object itself; a gateway whose rule leads out knows the host too."""
+    text = """
+services: {a: {ports: {http: 80}, calls: [x]}, x: {hosts: [x.example], ports: {http: 80}}}
+gateways: {g: {listeners: {http: 80}}}
+"""
+    assert ["."] == one(mesh_of(HEAD + text), "ServiceEntry", "x")["exportTo"]
+    routed = text + "routes: {out: {gateways: [g], hosts: [a.example], rules: [{to: x}]}}\n"
+    assert ["istio-ingress", "."] == sorted(one(mesh_of(HEAD + routed), "ServiceEntry", "x")["exportTo"], reverse=True)
+
+
+def test_a_declared_call_without_conditions_needs_no_guard() -> None:
+    """Who declares it knows the host, and others do not."""
+    text = "services: {a: {ports: {http: 80}, calls: [x]}, x: {hosts: [x.example], ports: {http: 80}}}"
+    mesh = mesh_of(HEAD + text)
+    assert [] == names(mesh, "VirtualService")
+    assert ["shop/x.example"] == one(mesh, "Sidecar", "a")["egress"][0]["hosts"]
+
+
+def test_a_narrow_call_is_guarded_at_the_line_of_the_service() -> None:
+    """What the caller declares, then 403."""
+    text = "services: {a: {ports: {http: 80}, calls: [{service: x, methods: [GET]}]}, x: {hosts: [x.example], ports: {http: 80}}}"
+    made = whole(mesh_of(HEAD + text), "VirtualService", "x")
+    first, last = made.spec["http"]
+    assert [{"method": {"exact": "GET"}, "sourceLabels": {"app": "a"}, "sourceNamespace": "shop"}] == first["match"]
+    assert {"directResponse": {"status": 403}} == last
+
+
+# --- texts that are not others ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["", "a", "ab", "abc", "abcd", "b", "x", "xy", "x-", "]", "^", "a]", "ac"])

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from meshc import paths
 from meshc.diagnostics import Origin
-from meshc.model import Access, Mesh, Pattern, Policy, Service, Source, SourceKind
+from meshc.model import Access, Mesh, Pattern, Policy, Route, Service, Source, SourceKind
 from meshc.semantics import Decision, Identity, Outcome, Plaintext, Request, decide
 from tests.meshes import call, edge, mesh_of, name
 
@@ -25,7 +25,12 @@ routes:
   one: {gateways: [edge], hosts: [x.test], rules: [{match: {paths: "/a:b/**"}, to: api}, {match: {paths: "/{id}"}, respond: {status: 201}}]}
   two: {gateways: [edge], hosts: [x.test], rules: [{match: {paths: "/a:b/é"}, respond: {status: 202}}]}
   three: {gateways: [edge], hosts: ["*.test"], rules: [{to: other}]}
-  inside: {services: [api], rules: [{match: {paths: /a/x}, respond: {status: 203}}, {to: api}]}
+  inside:
+    services: [api]
+    rules:
+      - {match: {paths: /a/x}, respond: {status: 203}}
+      - {match: {paths: [/z/**, /z/a/**, "/z/*/x/**"]}, to: api, rewrite: {path: {replacePrefixMatch: /a}}}
+      - {to: api}
 policies:
   p: {services: [api], deny: [{paths: [/a/secret, "/a:b/no!"]}], allow: [{from: [{namespace: ops}], methods: [POST]}]}
   q: {services: [api], deny: [{methods: [DELETE]}]}
@@ -55,7 +60,14 @@ def outside(draw: st.DrawFn) -> Request:
     return edge(f"{draw(st.sampled_from(METHODS))} {host} {paths.canonical(draw(segments))}")
 
 
-requests = st.one_of(inside(), outside())
+@st.composite
+def rewritten(draw: st.DrawFn) -> Request:
+    """A declared request to `api` whose prefix a rule replaces."""
+    head = draw(st.sampled_from([("z",), ("z", "a"), ("z", "b", "x")]))
+    return call("web", "api", f"GET {paths.canonical((*head, *draw(segments)))}")
+
+
+requests = st.one_of(inside(), outside(), rewritten())
 
 
 @st.composite
@@ -84,8 +96,8 @@ def patterns(draw: st.DrawFn) -> Pattern:
 
 
 policies = st.builds(
-    lambda allow, deny, number: Policy(name(f"z{number}"), (name("api"),), (), tuple(allow), (), tuple(deny), HERE),
-    st.lists(patterns(), max_size=2),
+    lambda allow, deny, number: Policy(name(f"z{number}"), (name("api"),), (), allow, (), tuple(deny), HERE),
+    st.none() | st.lists(patterns(), max_size=2).map(tuple),
     st.lists(patterns(), max_size=2),
     st.integers(0, 1000),
 )
@@ -132,7 +144,7 @@ def test_no_encoding_changes_a_decision(request: Request, data: st.DataObject) -
 @given(requests, st.lists(policies, max_size=3))
 def test_deny_beats_allow(request: Request, more: list[Policy]) -> None:
     """L9: what a mesh denies by a `deny` stays denied whatever allows are added, in whatever order."""
-    denying = Policy(name("a"), (name("api"),), (), (), (), (Pattern(HERE),), HERE)
+    denying = Policy(name("a"), (name("api"),), (), None, (), (Pattern(HERE),), HERE)
     for added in ((denying, *more), (*more, denying)):
         decision = decide(with_policies(MESH, *added), request)
         assert not any(one.service == name("api") and one.verdict.outcome is Outcome.ROUTED for one in decision.destinations)
@@ -151,27 +163,40 @@ def test_an_allow_never_denies(request: Request, entry: Pattern, more: list[Poli
 def test_a_deny_never_allows(request: Request, entry: Pattern, more: list[Policy]) -> None:
     """L9: adding a deny lets nothing in that was out."""
     before = with_policies(MESH, *more)
-    after = with_policies(before, Policy(name("zz"), (name("api"),), (), (), (), (entry,), HERE))
+    after = with_policies(before, Policy(name("zz"), (name("api"),), (), None, (), (entry,), HERE))
     if decide(before, request).outcome is not Outcome.ROUTED:
         assert decide(after, request).outcome is not Outcome.ROUTED
 
 
 @given(requests, st.lists(policies, max_size=3), st.data())
 def test_order_means_nothing(request: Request, more: list[Policy], data: st.DataObject) -> None:
-    """L1: permuting anything but a rules list changes no decision."""
+    """L1, L7: permuting anything but a rules list changes no decision, the paths of a match whose prefix is replaced among them."""
     mesh = with_policies(MESH, *more)
 
     def shuffled(policy: Policy) -> Policy:
         return replace(
             policy,
-            allow=tuple(data.draw(st.permutations(policy.allow))),
+            allow=policy.allow and tuple(data.draw(st.permutations(policy.allow))),
             deny=tuple(data.draw(st.permutations(policy.deny))),
+        )
+
+    def listed(route: Route) -> Route:
+        """The route whose matches list their paths in another order."""
+        return replace(
+            route,
+            rules=tuple(
+                replace(
+                    rule,
+                    matches=tuple(replace(one, paths=one.paths and tuple(data.draw(st.permutations(one.paths)))) for one in rule.matches),
+                )
+                for rule in route.rules
+            ),
         )
 
     permuted = replace(
         mesh,
         services=tuple(data.draw(st.permutations(mesh.services))),
-        routes=tuple(data.draw(st.permutations(mesh.routes))),
+        routes=tuple(listed(route) for route in data.draw(st.permutations(mesh.routes))),
         policies=tuple(shuffled(policy) for policy in data.draw(st.permutations(mesh.policies))),
     )
     assert meaning(decide(mesh, request)) == meaning(decide(permuted, request))

@@ -40,8 +40,8 @@ def route_body(name: str, size: int) -> dict[str, Any]:
 
 
 def _streams() -> dict[str, Any]:
-    upgrade = _predicate("upgrade", {"safe_regex": {"regex": ".+"}})
-    extended = _predicate(":protocol", {"safe_regex": {"regex": ".+"}})
+    upgrade = _predicate("upgrade", {"safe_regex": {"google_re2": {}, "regex": ".+"}})
+    extended = _predicate(":protocol", {"safe_regex": {"google_re2": {}, "regex": ".+"}})
     grpc = _predicate("content-type", {"prefix": "application/grpc"})
     return {"or_matcher": {"predicate": [upgrade, extended, grpc]}}
 

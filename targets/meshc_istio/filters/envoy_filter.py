@@ -13,6 +13,7 @@ OUTBOUND: Final = "SIDECAR_OUTBOUND"
 HCM: Final = "envoy.filters.network.http_connection_manager"
 ROUTER: Final = "envoy.filters.http.router"
 JWT: Final = "envoy.filters.http.jwt_authn"
+HEADER_MUTATION: Final = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 HCM_TYPE: Final = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 

@@ -46,7 +46,7 @@ def _own(point: CheckPoint, complain: Complain) -> Iterator[Patch]:
 
 def _body(point: CheckPoint, size: int, origin: Origin, port: int | None, complain: Complain) -> Iterator[Patch]:
     if _may_hold(point.mesh, size, origin, complain):
-        yield _patch(insert_before_router(point.context, body_filter("body", size), port), "maxRequestBody", origin)
+        yield _patch(insert_before_router(point.context, body_filter("body", size), port), "maxRequestBody", origin.at("maxRequestBody"))
 
 
 def _listener_bodies(gateway: Gateway | None, complain: Complain) -> dict[int, tuple[int, Origin]]:
@@ -97,9 +97,13 @@ def _of_rules(point: CheckPoint, limited: Limited, complain: Complain) -> Iterat
         if rule.max_request_body is not None and _may_hold(point.mesh, rule.max_request_body, rule.origin, complain):
             sized.append((name, rule.max_request_body, rule))
     if sized:
-        yield _patch(insert_before_router(context, body_filter("body.rule", None)), "maxRequestBody", sized[0][2].origin)
+        yield _patch(insert_before_router(context, body_filter("body.rule", None)), "maxRequestBody", _line(sized[0][2]))
     for name, size, rule in sized:
-        yield _patch(merge_route(context, name, {"typed_per_filter_config": route_body("body.rule", size)}), "maxRequestBody", rule.origin)
+        yield _patch(merge_route(context, name, {"typed_per_filter_config": route_body("body.rule", size)}), "maxRequestBody", _line(rule))
+
+
+def _line(rule: Rule) -> Origin:
+    return rule.origin.at("maxRequestBody")
 
 
 def _chains_of_rule(point: CheckPoint, route: Route, rule: Rule) -> int:

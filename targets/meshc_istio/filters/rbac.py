@@ -5,6 +5,7 @@ from typing import Any, Final, TypeAlias, assert_never
 
 from meshc import regex, spelling
 from meshc.model import FieldMatch, Pattern, ValueKind, ValueMatch
+from meshc.paths import PathPattern
 from meshc.regex.charset import complement, intersection
 from meshc_istio.complaints import Complain
 from meshc_istio.http_match import anything_but
@@ -40,12 +41,20 @@ def permissions(pattern: Pattern, complain: Complain, *, closed: bool) -> list[T
     if pattern.methods is not None:
         found.append(_any([header(":method", {"exact": method}) for method in pattern.methods]))
     if pattern.paths is not None:
-        paths = [spelling.expression(path, closed=closed) for path in pattern.paths]
-        found.append(_any([{"url_path": {"path": {"safe_regex": {"regex": path}}}} for path in paths]))
+        found.append(_any([_path(path, closed=closed) for path in pattern.paths]))
     fields = Fields(complain, closed=closed)
     found.extend(_any([fields.header(field, value) for value in field.any_of]) for field in map(by_parts, pattern.headers))
     found.extend(_any([fields.query(field, value) for value in field.any_of]) for field in pattern.query)
     return found
+
+
+def _path(path: PathPattern, *, closed: bool) -> Tree:
+    taken = _url_path({"safe_regex": {"regex": spelling.expression(path, closed=closed)}})
+    return taken if closed or not spelling.mistakes_slashes(path) else _all([taken, _not(_url_path({"exact": "//"}))])
+
+
+def _url_path(match: Tree) -> Tree:
+    return {"url_path": {"path": match}}
 
 
 def host_regex(host: str, *, closed: bool) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from meshc.diagnostics import Origin
 from meshc.model import Gateway, HeaderChanges, Mesh, Redirect, Route, Rule, Service
 from meshc_istio.check_point import GATEWAY, CheckPoint
 from meshc_istio.complaints import Complain, may_filter
@@ -21,8 +22,8 @@ def rule_patches(point: CheckPoint, complain: Complain) -> Iterator[Patch]:
     mesh, context = point.mesh, GATEWAY if point.gateway is not None else OUTBOUND
     for route in _routes_of(mesh, point.service, point.gateway):
         for rule in route.rules:
-            if settings := _settings(mesh, route, rule, complain):
-                yield Patch(Order.SETTINGS, merge_connection_manager(context, settings), "a response header or Location", rule.origin)
+            for settings, what, origin in _settings(mesh, route, rule, complain):
+                yield Patch(Order.SETTINGS, merge_connection_manager(context, settings), what, origin)
             if value := _empty_headers(mesh, rule, complain):
                 yield Patch(Order.RULES, merge_route(context, route_name(route, rule), value), "an empty header", rule.origin)
     if point.gateway is not None:
@@ -60,17 +61,17 @@ def _routes_of(mesh: Mesh, service: Service | None, gateway: Gateway | None) -> 
             yield from mesh.routes_by_service.get(name, ())
 
 
-def _settings(mesh: Mesh, route: Route, rule: Rule, complain: Complain) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _settings(mesh: Mesh, route: Route, rule: Rule, complain: Complain) -> Iterator[tuple[dict[str, Any], str, Origin]]:
+    """Settings of a connection manager, what of the rule asks for each, and where."""
     changes = rule.response_headers
     if "server" in (*changes.remove, *(name for name, _ in (*changes.set, *changes.add))):
-        found |= (
-            _KEEP_SERVER if may_filter(mesh, "server-header", "a change of the response header `server`", rule.origin, complain) else {}
-        )
+        what = "a change of the response header `server`"
+        if may_filter(mesh, "server-header", what, rule.origin, complain):
+            yield _KEEP_SERVER, what, rule.origin
     if isinstance(rule.action, Redirect) and rule.action.host is None and _keeps_port(mesh, route, rule.action):
         what = "a Location without the port that the client wrote"
-        found |= _DROP_PORT if may_filter(mesh, "redirect-port", what, rule.action.origin, complain) else {}
-    return found
+        if may_filter(mesh, "redirect-port", what, rule.action.origin, complain):
+            yield _DROP_PORT, what, rule.action.origin
 
 
 def _keeps_port(mesh: Mesh, route: Route, redirect: Redirect) -> bool:

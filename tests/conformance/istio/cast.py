@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One workload: a pod of a service, with or without a proxy."""
+    """One workload: a pod of a service, with or without a proxy. Where it does not echo, whoever uses the rig starts what serves there."""
 
     name: str
     namespace: str
@@ -19,6 +19,7 @@ class Pod:
     proxy: bool = True
     kind: str = "sidecar"  # sidecar | router | outside, which Kubernetes does not know
     labels: dict[str, str] = field(default_factory=dict)
+    echoes: bool = True
 
     @property
     def all_labels(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -23,6 +23,7 @@ from tests import engines
 from tests.conformance.case import Send
 from tests.conformance.engine import Arrival, Seen
 from tests.conformance.istio import cast
+from tests.conformance.istio.argo import wave_of
 from tests.conformance.istio.host import MOUNT, unshared
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -140,7 +141,8 @@ class IstioEngine:
             self.public |= {each.port: each.target_port for each in listeners}
             if listeners:
                 made += self.cast.router_service(pod, {each.port: each.target_port for each in listeners})
-        self.call("kubectl", words=["apply", "--server-side", "--force-conflicts", "-f", "-"], text=yaml.safe_dump_all(made))
+        if made:
+            self.call("kubectl", words=["apply", "--server-side", "--force-conflicts", "-f", "-"], text=yaml.safe_dump_all(made))
 
     def send(self, sends: Sequence[Send]) -> list[Seen]:
         """Sends all requests, grouped by the client that sends them."""
@@ -247,11 +249,6 @@ def objects(files: Sequence[File]) -> list[dict[str, Any]]:
     """A build's objects in the order of their waves."""
     trees = [yaml.safe_load(file.content) for file in files]
     return sorted((tree for tree in trees if isinstance(tree, dict) and "metadata" in tree), key=wave_of)
-
-
-def wave_of(one: Mapping[str, Any]) -> int:
-    """The wave in which Argo CD applies it."""
-    return int(one["metadata"].get("annotations", {}).get("argocd.argoproj.io/sync-wave", 0))
 
 
 def _plays(pod: cast.Pod, workload: GatewayWorkload) -> bool:

@@ -86,6 +86,8 @@ class Rig:
                 self.settle()
             case "settle":
                 self.settle()
+            case "drained":
+                self.drained()
             case other:
                 return self._answer_of_pod(other, command)
         return None
@@ -102,6 +104,10 @@ class Rig:
                 return self._admin(command["pod"], command["path"])
             case "proxy_seconds":
                 return self.workloads.proxy_seconds()
+            case "start":
+                self.host.start(
+                    f"{command['pod']}-{command['words'][0].rpartition('/')[2]}", "ip", "netns", "exec", command["pod"], *command["words"]
+                )
             case "run":  # as a client of that pod's
                 return self.host.run("ip", "netns", "exec", command["pod"], "setpriv", "--reuid=1000", "--clear-groups", *command["words"])
             case other:

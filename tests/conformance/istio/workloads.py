@@ -39,7 +39,7 @@ class Workloads:
         self._client(cast.OUTSIDE, uid="0")
         for pod in self.cast.pods:
             self.host.namespace(pod.name, pod.address)
-            if pod.kind != "router":
+            if pod.kind != "router" and pod.echoes:
                 self._echo(pod.name, pod.app, pod.version, *(_listen(port) for port in self.cast.ports_of(pod.namespace, pod.app)))
             if pod.kind == "sidecar":
                 self._client(pod.name, uid="1000")
