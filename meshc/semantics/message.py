@@ -42,7 +42,8 @@ class Message:
 
     Of an odd request read otherwise than by its normal form: `spelled`, `segments` are as they are spelled, and rules compare them so;
     `paths_read` are all readings of them, `hosts_read` all of its Host, and checks compare each. A host that no pattern but `*` takes is
-    empty. `host_written` is the Host as the client wrote it, without port and dot.
+    empty. `host_written` is the Host as the client wrote it, without port and dot. `lines_joined`: its lines of Authorization were made one
+    before they were looked at, which is then no token.
     """
 
     http: bool = True
@@ -61,6 +62,7 @@ class Message:
     spelled: bool = False
     paths_read: tuple[Segments, ...] = ()
     hosts_read: tuple[str, ...] = ()
+    lines_joined: bool = False
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The values of that field's lines, in order."""
@@ -143,7 +145,8 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None, *, trust
     others = (
         replace(one, host=name, hosts_read=read_as)
         for name, read_as in _hosts(request, host, lines)
-        for one in _otherwise(message, line, reading.segments)
+        for each in _credentials(message)
+        for one in _otherwise(each, line, reading.segments)
     )
     found: list[Message] = []
     for one in others:
@@ -170,6 +173,13 @@ def _otherwise(message: Message, line: str, normal: Segments | None) -> Iterator
         yield replace(message, segments=spelled, spelled=True, paths_read=read_as)
         for segments in every:
             yield replace(message, segments=segments, paths_read=read_as)
+
+
+def _credentials(message: Message) -> tuple[Message, ...]:
+    """With its lines of Authorization as they are, and several without a token also as an engine has them that joins a field's lines."""
+    lines = message.lines("authorization")
+    joined = len(lines) > 1 and not any("bearer" in line.lower() for line in lines)
+    return (message, replace(message, lines_joined=True)) if joined else (message,)
 
 
 def _hosts(request: Request, host: str | None, lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -242,6 +252,8 @@ def token_of(message: Message) -> Token | None:
     """What a check point that knows providers makes of Authorization: `Bearer ` and a token is one, two lines are a bad one (L9)."""
     lines = message.lines("authorization")
     if len(lines) > 1:
+        if message.lines_joined:
+            return None
         return Token(None, {}, valid=False)
     if lines and message.token is not None and lines[0] == message.bearer:
         return message.token
