@@ -167,6 +167,7 @@ def test_refusals_of_an_odd_request(mesh: Mesh, strict: Mesh) -> None:
     assert "no-route 200 grpc 14" in freedoms(grpc)
 
 
+TWO_LINES = (("authorization", "Basic a"), ("authorization", "Basic b"))
 API, OTHER, STAR = "routed shop/api", "routed shop/other", "routed shop/star"
 
 
@@ -231,6 +232,10 @@ API, OTHER, STAR = "routed shop/api", "routed shop/other", "routed shop/star"
         # Authorization: what is no token stays none
         (edge("GET x.test /private/x", ("authorization", "bearer a")), "unauthenticated 401", set[str]()),
         (edge("GET x.test /private/x", ("authorization", "Basic x,Bearer a")), "unauthenticated 401", set[str]()),
+        # two lines are a bad token, or to who joins them none: what needs one stays out of reach
+        (call("plaintext", "private", "GET /x", TWO_LINES[0], ("authorization", "Bearer a")), "unauthenticated 401", set[str]()),
+        (call("plaintext", "private", "GET /private/x", *TWO_LINES), "unauthenticated 401", set[str]()),
+        (call("plaintext", "private", "GET /x", *TWO_LINES), "unauthenticated 401", {"routed shop/private /x"}),
         # a field that proxies drop changes nothing
         (edge("GET x.test /api", ("x_a", "1"), ("x-envoy-original-path", "/api/admin")), API, set[str]()),
         # inside the mesh

@@ -42,7 +42,8 @@ class Message:
 
     Of an odd request read otherwise than by its normal form: `spelled`, `segments` are as they are spelled, and rules compare them so;
     `paths_read` are all readings of them, `hosts_read` all of its Host, and checks compare each. A host that no pattern but `*` takes is
-    empty. `host_written` is the Host as the client wrote it, without port and dot.
+    empty. `host_written` is the Host as the client wrote it, without port and dot. `lines_joined`: its lines of Authorization were made one
+    before they were looked at, which is then no token.
     """
 
     http: bool = True
@@ -61,6 +62,7 @@ class Message:
     spelled: bool = False
     paths_read: tuple[Segments, ...] = ()
     hosts_read: tuple[str, ...] = ()
+    lines_joined: bool = False
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The values of that field's lines, in order."""
@@ -146,8 +148,8 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None, *, trust
     others = (
         replace(one, host=name, hosts_read=read_as)
         for name, read_as in _hosts(request, host, lines)
-        for alike in (message, *_joined(message))
-        for one in _otherwise(alike, line, segments)
+        for each in _credentials(message)
+        for one in _otherwise(each, line, segments)
     )
     found: list[Message] = []
     for one in others:
@@ -163,14 +165,6 @@ def asked_host(request: Request) -> str | None:
     return parse_host(lines[0]) if len(lines) == 1 else None
 
 
-def _joined(message: Message) -> Iterator[Message]:
-    """The request with several lines of Authorization as one, where none is a token: a proxy that joins lines by commas sees no token."""
-    lines = message.lines("authorization")
-    if len(lines) > 1 and not any(BEARER.match(line) for line in lines):
-        others = tuple(line for line in message.headers if line[0] != "authorization")
-        yield replace(message, headers=(*others, ("authorization", ",".join(lines))), bearer=None)
-
-
 def _otherwise(message: Message, line: str, normal: Segments | None) -> Iterator[Message]:
     """The request with each path that may be passed on, read by its segments and by their spelling; checks see its normal form too."""
     if normal is not None:
@@ -182,6 +176,13 @@ def _otherwise(message: Message, line: str, normal: Segments | None) -> Iterator
         yield replace(message, segments=spelled, spelled=True, paths_read=read_as)
         for segments in every:
             yield replace(message, segments=segments, paths_read=read_as)
+
+
+def _credentials(message: Message) -> tuple[Message, ...]:
+    """With its lines of Authorization as they are, and several without a token also as an engine has them that joins a field's lines."""
+    lines = message.lines("authorization")
+    joined = len(lines) > 1 and not any("bearer" in line.lower() for line in lines)
+    return (message, replace(message, lines_joined=True)) if joined else (message,)
 
 
 def _hosts(request: Request, host: str | None, lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -254,6 +255,8 @@ def token_of(message: Message) -> Token | None:
     """What a check point that knows providers makes of Authorization: `Bearer ` and a token is one, two lines are a bad one (L9)."""
     lines = message.lines("authorization")
     if len(lines) > 1:
+        if message.lines_joined:
+            return None
         return Token(None, {}, valid=False)
     if lines and message.token is not None and lines[0] == message.bearer:
         return message.token

@@ -96,7 +96,7 @@ def _past_service(mesh: Mesh, service: Service, send: Send, sent: Sent, seen: Se
     worst = None
     for read_as in _readings_at(mesh, sent, seen) if http else [{("",)}]:
         every = (replace(message, segments=segments, host=host) for segments, host in product(sorted(read_as), sorted(hosts)))
-        refusals = ((one, why) for one in every if (why := _refusal(mesh, checks, one, port and port.name)) is not None)
+        refusals = ((one, why) for one in every if (why := _refusal(mesh, checks, one, None if port is None else port.name)) is not None)
         if (found := next(refusals, None)) is None:
             return None
         worst = f"{service.name} received {found[0].method} {found[0].host} {list(found[0].segments)}, but {found[1]}"

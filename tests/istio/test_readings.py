@@ -4,6 +4,7 @@ What a proxy really hands on of any path, a stock Envoy says; whatever an applic
 The reading of policies is beside it, so that thousands of requests need no control plane.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from http.client import HTTPException
@@ -87,9 +88,33 @@ def test_no_reading_of_what_arrives_is_denied(envoy: Envoy, raw: str) -> None:
     assert path is None or [] == escapes(path), path
 
 
-@pytest.mark.xfail(reason="no string of a policy says `a segment that begins with ..;`", strict=True)
-@pytest.mark.parametrize("raw", ["/x/%2e%2e;y/b", "/x/.%2e;/b", "/b/%2e;/b"])
-def test_no_reading_with_dot_segments_with_parameters_is_denied(envoy: Envoy, raw: str) -> None:
-    """A proxy unescapes the dots and leaves the segment; an application, or the next proxy, removes it."""
+DOTTED = ("/x/%2e%2e;y/b", "/x/.%2e;/b", "/b/%2e;/b", "/x/..%3by/b", "/x/..%3By/b")
+
+
+@pytest.mark.parametrize("raw", DOTTED)
+def test_dot_segments_with_parameters_are_refused_where_paths_are_compared(envoy: Envoy, raw: str) -> None:
+    """A proxy leaves the segment, an application removes it, and no string of a policy says it: the sending proxy's first route does."""
     path = arriving(envoy, raw)
-    assert path is None or [] == escapes(path), path
+    assert path is not None
+    assert [] != escapes(path)
+    (routes,) = (one for one in _denying("/b") if one.kind == "VirtualService")
+    first, *_ = routes.spec["http"]
+    assert {"status": 400} == first["directResponse"]
+    assert re.fullmatch(first["match"][0]["uri"]["regex"], path)
+
+
+@pytest.mark.parametrize("raw", ["/x/a;y/b", "/x/..y/b", "/b;..", "/x/y..;/b"])
+def test_other_parameters_pass(envoy: Envoy, raw: str) -> None:
+    """Only a segment of dots goes up."""
+    (routes,) = (one for one in _denying("/b") if one.kind == "VirtualService")
+    assert not re.fullmatch(routes.spec["http"][0]["match"][0]["uri"]["regex"], arriving(envoy, raw) or "")
+
+
+def test_plaintext_callers_are_held_back_by_the_policy() -> None:
+    """They come past every proxy that sends."""
+    services = "services: {users: {ports: {http: {port: 80, mtls: permissive}}, access: allow}}\n"
+    made = written(mesh_of(HEAD + services + "policies: {p: {services: users, deny: [{paths: /b}]}}\n"))
+    (policy,) = (one for one in made if one.kind == "AuthorizationPolicy")
+    (filters,) = (one for one in made if one.kind == "EnvoyFilter")
+    assert any("when" in rule for rule in policy.spec["rules"])
+    assert "\\.\\.?;" in repr(filters.spec)
