@@ -44,7 +44,8 @@ def envoy_filter(point: CheckPoint, patches: Iterable[Patch]) -> Object | None:
         return None
     trees = list({repr(patch.tree): patch.tree for patch in ordered}.values())
     selector = {"labels": dict(sorted(point.selector))}
-    spec = {"workloadSelector": selector, "configPatches": trees}
+    # A priority, without which istioctl warns of patches that stand relative to others (IST0151).
+    spec = {"workloadSelector": selector, "priority": 1, "configPatches": trees}
     return Object(NETWORKING_ALPHA, "EnvoyFilter", point.name, point.namespace, spec, ordered[0].origin, Wave.CONDITIONS)
 
 
