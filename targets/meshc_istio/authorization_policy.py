@@ -1,6 +1,7 @@
 """A check point as AuthorizationPolicies: one that denies, for deny and require, and one that allows (L9, L10)."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from meshc import access
@@ -90,7 +91,8 @@ def _refusing(point: CheckPoint, conditions: Conditions, grant: Grant, token: li
     if spared is None or pattern.matches_nothing:
         return
     operation: Rule = {"notPorts": [str(port) for port in spared]} if spared else {}
-    yield _rule(point, worded.plain, operation, [*conditions.of(grant, worded, closed=True), *token], closed=True)
+    plain = worded.plain if worded.plain.hosts is not None else replace(worded.plain, hosts=point.own_hosts)
+    yield _rule(point, plain, operation, [*conditions.of(grant, worded, closed=True), *token], closed=True)
 
 
 def _dot_segments(point: CheckPoint, conditions: Conditions) -> Iterator[Rule]:
@@ -119,7 +121,8 @@ def _brackets(point: CheckPoint) -> Iterator[Rule]:
     if any(wording.needs_bracket_rule(path) for pattern in patterns for path in pattern.paths or ()):
         templates = {"paths": ["/*"], "notPaths": [f"/{wording.ANY_SEGMENTS}"]}
         (to,) = _only_http(point).get("to", [{"operation": {}}])
-        yield {"to": [{"operation": {**to["operation"], **templates}}]}
+        hosts = [text for host in point.own_hosts or () for text in wording.host_strings(host, closed=True)]
+        yield {"to": [{"operation": {**to["operation"], **({"hosts": hosts} if hosts else {}), **templates}}]}
 
 
 def _only_http(point: CheckPoint) -> Rule:
