@@ -74,6 +74,7 @@ class Feature(StrEnum):
     CLIENT_CERTIFICATES = "client-certificates"
     REDIRECT_TO_HTTPS = "redirect-to-https"
     TRUSTED_HOPS = "trusted-hops"
+    SHARED_GATEWAY = "shared-gateway"
     CERTIFICATE_SECRET = "certificate-secret"  # noqa: S105 - a feature's name
     CERTIFICATE_CERT_MANAGER = "certificate-cert-manager"
     CERTIFICATE_FILE = "certificate-file"
@@ -175,6 +176,8 @@ def _of_limits(limits: tuple[RateLimit, ...]) -> Used:
 
 
 def _of_gateway(gateway: Gateway) -> Used:
+    if gateway.tenancy == "shared":
+        yield Feature.SHARED_GATEWAY, gateway.origin.at("tenancy")
     if gateway.trusted_hops:
         yield Feature.TRUSTED_HOPS, gateway.origin.at("trustedHops")
     yield from _of_limits(gateway.rate_limits)

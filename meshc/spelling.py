@@ -18,7 +18,7 @@ _PERCENT: Final = ord("%")
 
 def has_one(pattern: PathPattern) -> bool:
     """Whether each of the pattern's literal segments is spelled in one way."""
-    return all(ord(character) in UNRESERVED for segment in pattern.segments for character in segment or "")
+    return all(len(_ways(character)) == 1 for segment in pattern.segments for character in segment or "")
 
 
 def count(segments: tuple[Segment, ...]) -> int:

@@ -124,7 +124,7 @@ def test_json_of_a_forwarded_request(shop: Mesh) -> None:
             Expectation(reaches=name("users"), version="v1"),
             "expected to reach shop/users version v1, got routed to shop/users version v1, shop/users version v2",
         ),
-        (public("/x/../../status"), Expectation(status=200), "expected status 200, got bad-request (400)"),
+        (public("/x/../../status"), Expectation(status=200), None),
         (public("/%00"), Expectation(outcome="denied"), "expected denied, got bad-request (400)"),
     ],
 )

@@ -63,6 +63,7 @@ class Gateway:
 
     name: Name
     workload: GatewayWorkload
+    tenancy: str  # own | shared: hosts of others live on its pods too
     trusted_hops: int
     listeners: tuple[Listener, ...]
     rate_limits: tuple[RateLimit, ...]

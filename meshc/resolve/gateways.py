@@ -32,6 +32,7 @@ def gateway(name: Name, shape: GatewayShape, place: Place, names: Names, read_fi
         workload=GatewayWorkload(
             shape.workload.namespace, selector(shape.workload.selector, place.at("workload", "selector")), shape.workload.identity
         ),
+        tenancy=shape.tenancy,
         trusted_hops=shape.trustedHops,
         listeners=listeners,
         rate_limits=rate_limits(shape.rateLimits, place.at("rateLimits"), believed=shape.trustedHops > 0),

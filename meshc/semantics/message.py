@@ -23,7 +23,7 @@ from meshc.semantics.plainness import (
     owned_by_proxies,
 )
 from meshc.semantics.request import Request, Token
-from meshc.semantics.spellings import passed_on, readings
+from meshc.semantics.spellings import first_pass, passed_on, readings
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -42,7 +42,8 @@ class Message:
 
     Of an odd request read otherwise than by its normal form: `spelled`, `segments` are as they are spelled, and rules compare them so;
     `paths_read` are all readings of them, `hosts_read` all of its Host, and checks compare each. A host that no pattern but `*` takes is
-    empty. `host_written` is the Host as the client wrote it, without port and dot.
+    empty. `host_written` is the Host as the client wrote it, without port and dot. `lines_joined`: its lines of Authorization were made one
+    before they were looked at, which is then no token.
     """
 
     http: bool = True
@@ -61,6 +62,7 @@ class Message:
     spelled: bool = False
     paths_read: tuple[Segments, ...] = ()
     hosts_read: tuple[str, ...] = ()
+    lines_joined: bool = False
 
     def lines(self, name: str) -> tuple[str, ...]:
         """The values of that field's lines, in order."""
@@ -131,19 +133,23 @@ def read(mesh: Mesh, request: Request, default_host: str | None = None, *, trust
         return Read(None, grpc, odd)
     lines = host_lines(request) or ((default_host,) if request.host is None and default_host is not None else ())
     if target.authority is not None:
-        lines = (target.authority,)
+        lines = (target.authority.rpartition("@")[2],)  # user information is taken off as the line is read
     host = parse_host(lines[0]) if len(lines) == 1 else None
     reading = paths.read(target.path)
     message = Message(method=request.method, host=host or "", query=target.query, headers=headers, host_written=_written(lines))
     message = _with_token(message, request.token, sent=any(name.lower() == "authorization" for name, _ in request.headers))
-    known = host is not None and reading.segments is not None and request.method in mesh.methods and not target.cut
-    normal = replace(message, segments=reading.segments) if known and reading.segments is not None else None
-    if odd is None or mesh.requests == "strict":
+    segments = first_pass(target.path.decode("utf-8", "surrogatepass")) if reading.segments is None else reading.segments
+    known = host is not None and request.method in mesh.methods
+    normal = replace(message, segments=segments) if known and segments is not None else None
+    if odd is None:
+        return Read(normal, grpc, odd)
+    if mesh.requests == "strict":
         return Read(normal, grpc, odd)
     others = (
         replace(one, host=name, hosts_read=read_as)
         for name, read_as in _hosts(request, host, lines)
-        for one in _otherwise(message, line, reading.segments)
+        for each in _credentials(message)
+        for one in _otherwise(each, line, segments)
     )
     found: list[Message] = []
     for one in others:
@@ -170,6 +176,13 @@ def _otherwise(message: Message, line: str, normal: Segments | None) -> Iterator
         yield replace(message, segments=spelled, spelled=True, paths_read=read_as)
         for segments in every:
             yield replace(message, segments=segments, paths_read=read_as)
+
+
+def _credentials(message: Message) -> tuple[Message, ...]:
+    """With its lines of Authorization as they are, and several without a token also as an engine has them that joins a field's lines."""
+    lines = message.lines("authorization")
+    joined = len(lines) > 1 and not any("bearer" in line.lower() for line in lines)
+    return (message, replace(message, lines_joined=True)) if joined else (message,)
 
 
 def _hosts(request: Request, host: str | None, lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -242,6 +255,8 @@ def token_of(message: Message) -> Token | None:
     """What a check point that knows providers makes of Authorization: `Bearer ` and a token is one, two lines are a bad one (L9)."""
     lines = message.lines("authorization")
     if len(lines) > 1:
+        if message.lines_joined:
+            return None
         return Token(None, {}, valid=False)
     if lines and message.token is not None and lines[0] == message.bearer:
         return message.token

@@ -17,6 +17,7 @@ from meshc.paths import Segments
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _ESCAPED_SLASH: Final = re.compile(r"%2[Ff]|%5[Cc]")
 _DOTS: Final = re.compile(r"(\.\.?)(?:(?:;|%3[Bb]).*)?", re.DOTALL)
+_RAW_DOTS: Final = re.compile(r"^(\.\.?);.*$", re.DOTALL)
 _LITERAL_PERCENT: Final = "%25"
 _DEL: Final = 0x7F
 
@@ -39,6 +40,33 @@ def passed_on(path: str) -> tuple[Segments, ...]:
         text = text.replace("\\", "%5C" if backslash else "/")
         found[_normal(text.split("/")[1:], parameters=parameters, slashes_first=slashes_first)] = None
     return tuple(found)
+
+
+def first_pass(path: str) -> Segments | None:
+    """
+    Return what every proxy's own normalisation leaves of a raw path before anything looks at it; None where that is not a normal form.
+
+    It cuts a fragment, takes a raw backslash for a slash and `..;x` for a dot segment, climbs no higher than the root, and where decoding
+    would complete an escape that was none (`%3%61`) it escapes the percent sign. What a dot segment takes along is not looked at.
+    """
+    data = path.partition("#")[0]
+    if not data.startswith("/") or not data.isascii() or _ESCAPED_SLASH.search(data):
+        return None
+    # An escaped dot segment with parameters stays: a proxy looks for parameters before it decodes.
+    parts = [_completed(_RAW_DOTS.sub(r"\1", part)) for part in data.replace("\\", "/").split("/")[1:]]
+    reading = paths.read("".join("/" + part for part in _normal(parts, parameters=False, slashes_first=False)))
+    return reading.segments
+
+
+def _completed(segment: str) -> str:
+    unescaped = _unescaped(segment)
+    return unescaped if unescaped != segment else _escape_percent_signs(segment) if _completes(segment) else segment
+
+
+def _completes(segment: str) -> bool:
+    """Whether decoding its unreserved characters would complete an escape."""
+    decoded = _ESCAPE.sub(lambda escape: _unreserved(escape) or escape.group(0), segment)
+    return decoded != segment and _unescaped(segment) == segment
 
 
 @lru_cache(maxsize=4096)

@@ -80,6 +80,8 @@ class GatewayShape(Shape):
 
     workload: WorkloadShape = Field(default_factory=WorkloadShape)
     """The pods that play it."""
+    tenancy: Literal["own", "shared"] = "own"
+    """Whose its pods are. `shared`: hosts of others live on them too, and only this mesh's are touched."""
     trustedHops: Count = 0
     """Proxies in front whose X-Forwarded-For is believed."""
     listeners: dict[ThingName, Annotated[ListenerShape, Short("port")]] = Field(min_length=1)

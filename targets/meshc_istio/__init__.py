@@ -30,6 +30,7 @@ from meshc_istio.shared_hosts import shared_host_findings
 from meshc_istio.shared_pods import workload_findings
 from meshc_istio.sidecar import sidecars
 from meshc_istio.telemetry import telemetry
+from meshc_istio.tenancy import complain_of_shared_pods
 from meshc_istio.unsayable import complain_of_check_point, complain_of_mesh
 from meshc_istio.virtual_service import virtual_services
 from meshc_istio.yaml import dump
@@ -103,7 +104,9 @@ def _guards(mesh: Mesh, complain: Complain) -> Iterator[Object]:
         yield from authorization_policies(point, conditions)
         if point.providers:
             yield request_authentication(point)
-        if (made := envoy_filter(point, patches(point, conditions, limited, complain))) is not None:
+        needed = list(patches(point, conditions, limited, complain))
+        complain_of_shared_pods(point, needed, complain)
+        if (made := envoy_filter(point, needed)) is not None:
             yield made
 
 

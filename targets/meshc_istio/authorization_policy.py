@@ -1,14 +1,16 @@
 """A check point as AuthorizationPolicies: one that denies, for deny and require, and one that allows (L9, L10)."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Final, assert_never
 
 from meshc import access
 from meshc.access import Grant
 from meshc.diagnostics import Origin
 from meshc.model import JwtMatch, Mesh, Pattern, Source, SourceKind
-from meshc_istio import wording
-from meshc_istio.check_point import CheckPoint
+from meshc.paths import PathPattern
+from meshc_istio import dot_segments, wording
+from meshc_istio.check_point import CheckPoint, takes_plaintext
 from meshc_istio.filters.conditions import Conditions
 from meshc_istio.names import object_name
 from meshc_istio.objects import SECURITY, Object, Wave
@@ -21,10 +23,10 @@ _ISSUER: Final = "request.auth.claims[iss]"
 def authorization_policies(point: CheckPoint, conditions: Conditions) -> Iterator[Object]:
     """Yield the policies of a check point; `conditions` collects what they need from filters."""
     checks = point.checks
-    refused = [*_denials(point, conditions), *_lacks(point, conditions)]
+    refused = [*_denials(point, conditions), *_lacks(point, conditions), *_dot_segments(point, conditions)]
     if refused:
         rules = [*refused, *_other_schemes(point), *_brackets(point)]
-        yield _policy(point, "deny", "DENY", rules, (*checks.deny, *checks.require)[0].origin)
+        yield _policy(point, "deny", "DENY", rules, next((grant.origin for grant in (*checks.deny, *checks.require)), point.origin))
     elif point.providers:
         rules = list(_other_schemes(point))
         yield _policy(point, "deny", "DENY", rules, point.origin)
@@ -89,7 +91,20 @@ def _refusing(point: CheckPoint, conditions: Conditions, grant: Grant, token: li
     if spared is None or pattern.matches_nothing:
         return
     operation: Rule = {"notPorts": [str(port) for port in spared]} if spared else {}
-    yield _rule(point, worded.plain, operation, [*conditions.of(grant, worded, closed=True), *token], closed=True)
+    plain = worded.plain if worded.plain.hosts is not None else replace(worded.plain, hosts=point.own_hosts)
+    yield _rule(point, plain, operation, [*conditions.of(grant, worded, closed=True), *token], closed=True)
+
+
+def _dot_segments(point: CheckPoint, conditions: Conditions) -> Iterator[Rule]:
+    """Dot segments with parameters of plaintext callers, whom no proxy of the mesh holds back."""
+    if point.service is None or not takes_plaintext(point.service) or not dot_segments.are_compared(point.checks):
+        return
+    path = PathPattern((), below=False, regex=dot_segments.DECODED, text=dot_segments.DECODED)
+    pattern = Pattern(point.origin, paths=(path,))
+    grant = Grant(
+        pattern, next((one.origin for one in (*point.checks.deny, *point.checks.require, *point.checks.allow)), point.origin), "paths"
+    )
+    yield from _refusing(point, conditions, grant, [])
 
 
 def _other_schemes(point: CheckPoint) -> Iterator[Rule]:
@@ -106,7 +121,8 @@ def _brackets(point: CheckPoint) -> Iterator[Rule]:
     if any(wording.needs_bracket_rule(path) for pattern in patterns for path in pattern.paths or ()):
         templates = {"paths": ["/*"], "notPaths": [f"/{wording.ANY_SEGMENTS}"]}
         (to,) = _only_http(point).get("to", [{"operation": {}}])
-        yield {"to": [{"operation": {**to["operation"], **templates}}]}
+        hosts = [text for host in point.own_hosts or () for text in wording.host_strings(host, closed=True)]
+        yield {"to": [{"operation": {**to["operation"], **({"hosts": hosts} if hosts else {}), **templates}}]}
 
 
 def _only_http(point: CheckPoint) -> Rule:

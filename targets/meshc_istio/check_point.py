@@ -36,6 +36,18 @@ class CheckPoint:
     gateway: Gateway | None = None
     service: Service | None = None
 
+    @property
+    def shared(self) -> bool:
+        """Whether hosts of others live on its pods too."""
+        return self.gateway is not None and self.gateway.tenancy == "shared"
+
+    @cached_property
+    def own_hosts(self) -> tuple[str, ...] | None:
+        """The hosts that alone are this mesh's; None where all are."""
+        if self.gateway is None or not self.shared:
+            return None
+        return tuple(sorted({host for listener in self.gateway.listeners for host in listener.hosts}))
+
     @cached_property
     def providers(self) -> tuple[JwtProvider, ...]:
         """The token providers that its entries name."""

@@ -63,6 +63,11 @@ def needs(mesh: Mesh) -> Iterator[str]:
         ports = ", ".join(f"{one.port} to {one.target_port}" for one in gateway.listeners)
         labels = ",".join(f"{key}={value}" for key, value in gateway.workload.selector)
         yield f"you must have a Service for the pods {labels} in {gateway.workload.namespace} that maps {ports} (gateway {gateway.name})"
+        if gateway.tenancy == "own" and mesh.policies_by_gateway.get(gateway.name):
+            what = f"you must keep others' hosts off the pods of gateway {gateway.name}"
+            yield f"{what}, whose policies hold for all of them, or say `tenancy: shared`"
+        if gateway.tenancy == "shared" and mesh.telemetry is not None:
+            yield f"you must see to logs and traces of gateway {gateway.name} yourself: its pods are shared, and are left as they are"
     if any(service.endpoints is None and service.ports and not service.external for service in mesh.services):
         yield "you must name each Service port by its protocol, or say `appProtocol`, as the mesh does"
     if headless := sorted(str(service.name) for service in mesh.services if service.headless):

@@ -58,7 +58,8 @@ def _places(mesh: Mesh) -> Iterator[tuple[str, str, dict[str, str], Origin]]:
         for service in guarded:
             yield object_name(service.name.name), service.name.namespace, dict(service.selector), origin
     if mesh.scope != "mesh":
-        for (namespace, selector), gateway in sorted(gateways.items()):
+        # What is said of shared pods would hold for others' requests too.
+        for (namespace, selector), gateway in sorted((place, one) for place, one in gateways.items() if one.tenancy == "own"):
             yield gateway_workload_name(mesh, gateway), namespace, dict(selector), origin
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from meshc import routing
+from meshc import access, routing
 from meshc.model import (
     Destination,
     Forward,
@@ -19,10 +19,12 @@ from meshc.model import (
     Rule,
     Service,
 )
+from meshc_istio import dot_segments
 from meshc_istio.complaints import Complain
 from meshc_istio.egress_guard import (
     answer_undeclared,
     called_port_only,
+    callers_of,
     complain_of_connections,
     guarded_routes,
     is_guarded,
@@ -56,14 +58,24 @@ def _of_service(mesh: Mesh, service: Service, complain: Complain) -> Iterator[Ob
     for index, hosts in enumerate([[host] for host in sorted(service.hosts)] or [_hosts(mesh, service)]):
         place = Place(mesh, "http", None, None, ports, complain, (service.name, hosts[0]) if service.external else None)
         spec: dict[str, Any] = {"hosts": hosts}
-        if ports and (routes or service.traffic or is_guarded(mesh, service)):
-            spec["http"] = ended(called_port_only(place, hosts[0], _http(place, service)))
+        refused = _refused(mesh, service)
+        if ports and (routes or service.traffic or is_guarded(mesh, service) or refused):
+            spec["http"] = [*refused, *ended(called_port_only(place, hosts[0], _http(place, service)))]
         if tcp := list(_tcp(place, service)):
             spec["tcp"] = tcp
         if len(spec) > 1:
             yield Object(
                 NETWORKING, "VirtualService", numbered(service.name.name, index), service.name.namespace, spec, origin, Wave.ROUTES
             )
+
+
+def _refused(mesh: Mesh, service: Service) -> list[HttpRoute]:
+    """The route that comes before all others, where what is called or reached compares paths."""
+    written = routing.east_west(mesh, service.name)
+    reached = {service.name, *(one.service for _, rule in written for one in access.destinations(rule))}
+    guarded = [call for name in reached for _, call in callers_of(mesh, name) if mesh.service_by_name[name].external]
+    narrowed = any(path for call in guarded for path in call.pattern.paths or ())
+    return [dot_segments.refusal()] if narrowed or dot_segments.are_compared_at(mesh, reached, inside=True) else []
 
 
 def _hosts(mesh: Mesh, service: Service) -> list[str]:
@@ -160,7 +172,10 @@ def _of_host(
             one_name = None if host.startswith("*") else host
             place = Place(mesh, listener.protocol.value, listener.port, one_name, (), complain)
             own = [made for route, rule in table.entries for made in http_routes(place, route, rule)]
-            spec["http"] = ended([*own, *([] if https_port is None else [redirect_route(one_name, https_port)])])
+            made = ended([*own, *([] if https_port is None else [redirect_route(one_name, https_port)])])
+            reached = {one.service for _, rule in table.entries for one in access.destinations(rule)}
+            checked = dot_segments.are_compared(access.gateway_checks(mesh, gateway)) or dot_segments.are_compared_at(mesh, reached)
+            spec["http"] = [*([dot_segments.refusal()] if checked and table.entries else []), *made]
         case ListenerProtocol.TLS:
             spec["tls"] = _connections(mesh, listener, table, {"port": listener.port, "sniHosts": [host]}, complain)
         case ListenerProtocol.TCP:

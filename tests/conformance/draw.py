@@ -5,16 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Tree = dict[str, Any]
+from tests.conformance.draw_requests import HEADERS, INSIDE, METHODS, QUERIES, VALUES, Requests, Tree
+
 SEGMENTS = ("a", "b", "c", "7", "a.b", "x:y", "café", "%2A", "a%20b", "~u", "A")
-METHODS = ("GET", "GET", "GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
-VALUES = ("one", "two", "one-two", "")
-HEADERS = ("x-a", "x-b")
-QUERIES = ("q", "r")
-ROLES = ("admin", "guest")
 NAMES = ("h0", "h1", "h2", "h3", "h4", "h5", "h6", "h7")
 DESTINATIONS = ("users", "cart", {"service": "users", "version": "v1"}, {"service": "users", "version": "v2"}, "legacy")
-INSIDE = ("web", "cart", "ops/spy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +21,11 @@ class Drawn:
 
 
 def draw(seed: int, requests: int) -> Drawn:
-    """The mesh of that seed, and as many requests to it."""
+    """The mesh of that seed, and as many requests to it, every other one odd."""
     chance = random.Random(seed)  # noqa: S311 - the same meshes every time
     data = _Meshes(chance).mesh()
-    sends = _Requests(chance, data)
-    return Drawn(data, tuple(sends.one() for _ in range(requests)))
+    sends = Requests(chance, data)
+    return Drawn(data, tuple(sends.one(odd=number % 2 == 1) for number in range(requests)))
 
 
 class _Meshes:
@@ -58,7 +53,7 @@ class _Meshes:
             "mesh": {
                 "access": chance.choice(("declared", "declared", "deny", "allow")),
                 "egress": "allow" if self.maybe(10) else "declared",
-                "requests": "strict" if self.maybe(3) else "standard",
+                "requests": "strict" if self.maybe(40) else "standard",
                 "mtls": self.mtls,
             },
             "services": self.services(),
@@ -272,191 +267,3 @@ class _Meshes:
     def jwt(self) -> Any:  # noqa: ANN401 - as above
         """A condition on a token."""
         return "id" if self.maybe(40) else {"provider": "id", "claims": {"role": ["admin"]}}
-
-
-class _Requests:
-    """Draws requests that come close to what a mesh says, and spells them as an attacker would."""
-
-    def __init__(self, chance: random.Random, data: Tree) -> None:
-        self.chance = chance
-        own = data["mesh"]
-        self.paths = sorted(set(_paths(data)))
-        self.hosts = sorted({host for route in own["routes"].values() for host in _listed(route.get("hosts")) if "internal" not in host})
-        self.secure = "https" in own["gateways"]["edge"]["listeners"]
-
-    def maybe(self, percent: int) -> bool:
-        """True so often."""
-        return self.chance.randrange(100) < percent
-
-    def one(self) -> Tree:
-        """A request."""
-        chance = self.chance
-        send: Tree = self.outside() if self.maybe(60) else self.inside()
-        method = chance.choice(METHODS)
-        if method != "GET":
-            send["method"] = method
-        if self.maybe(2):
-            send["method"] = chance.choice(("TRACE", "PROPFIND", "get"))
-        send["path"] = self.target()
-        headers = [[name, chance.choice((*VALUES, "1"))] for name in HEADERS for _ in range(chance.choice((0, 0, 1, 1, 2)))]
-        if self.maybe(4):
-            headers.append(
-                chance.choice((["x_a", "one"], ["X-A", "one"], ["x-envoy-original-path", "/a"], ["x-forwarded-client-cert", "URI=x"]))
-            )
-        if headers:
-            send["headers"] = headers
-        if self.maybe(35):
-            send["token"] = self.token()
-        return send
-
-    def token(self) -> Tree:
-        """A token, good or bad."""
-        bad = self.chance.choice(("expired", "early", "audience", "issuer", "key", "none", "garbage")) if self.maybe(30) else None
-        token: Tree = {"provider": "other" if self.maybe(10) else "id", "claims": {"role": self.chance.choice((*ROLES, [*ROLES]))}}
-        return token | ({"bad": bad} if bad else {}) | ({"scheme": "bearer "} if self.maybe(5) else {})
-
-    def outside(self) -> Tree:
-        """From outside, through the gateway."""
-        host = self.chance.choice(self.hosts).replace("*.", "sub.").replace("*", "unknown.example.org")
-        sent = self.spell_host(host)
-        if self.secure and host.endswith("example.com") and "wild" not in host and self.maybe(50):
-            return {"via": "edge", "tls": True, "port": 443, "sni": host, "host": sent}
-        return {"via": "edge", "port": "http", "host": sent}
-
-    def spell_host(self, host: str) -> Any:  # noqa: ANN401 - one line, or several
-        """A host in one of its spellings, or a malformed one."""
-        kind = self.chance.randrange(100)
-        if kind < 70:
-            return host
-        good = (host.upper(), f"{host}.", f"{host}:80", f"{host}:9999", host.title())
-        bad = ([host, host], "", f"{host}..", f"{host}:x", f"u@{host}", "unknown.example.net", f"{host},{host}")
-        return self.chance.choice(good if kind < 90 else bad)
-
-    def inside(self) -> Tree:
-        """From a workload, or in plaintext."""
-        chance = self.chance
-        client = chance.choice((*INSIDE, *INSIDE, "plaintext"))
-        to = chance.choice(("users", "users", "cart", "web"))
-        name = to if client != "ops/spy" else f"{to}.shop"
-        hosts = (
-            name,
-            name,
-            name,
-            f"{to}.shop",
-            f"{to}.shop.svc",
-            f"{to}.shop.svc.cluster.local",
-            f"{to}.internal",
-            name.upper(),
-            f"{name}:80",
-        )
-        return {"from": client, "to": to, "host": name if client == "plaintext" else chance.choice(hosts)}
-
-    # --- paths
-
-    def target(self) -> str:
-        """A request-target: a path near one of the mesh's, spelled in some way, and a query."""
-        segments = self.near(self.chance.choice(self.paths))
-        text = "".join(f"/{self.spell(segment)}" for segment in segments)
-        if self.maybe(35):
-            text = self.disturb(text)
-        return text + self.query()
-
-    def near(self, pattern: str) -> list[str]:
-        """The decoded segments of a path that the pattern takes, or nearly takes."""
-        chance = self.chance
-        parts = pattern.split("/")[1:]
-        if parts[-1] == "**":
-            parts = parts[:-1] + chance.choice(([], [""], ["z"], ["b"], ["z", "7"]))
-        segments = [chance.choice(("7", "id", "a")) if part in ("*", "{id}") else _plain(part) for part in parts] or [""]
-        change = chance.randrange(100)
-        if change < 8:
-            segments.append(chance.choice(("", "x")))
-        elif change < 14 and len(segments) > 1:
-            segments.pop()
-        elif change < 18:
-            segments[-1] += "x"
-        elif change < 21:
-            segments[0] = segments[0].swapcase()
-        return segments
-
-    def spell(self, segment: str) -> str:
-        """A segment with what must be escaped escaped, and some of the rest."""
-        some = self.maybe(25)
-        return "".join(
-            _escaped(character, lower=self.maybe(30)) if _must(character) or (some and self.maybe(40)) else character
-            for character in segment
-        )
-
-    def disturb(self, text: str) -> str:
-        """A path written otherwise: often of the same meaning, now and then malformed."""
-        chance = self.chance
-        at = chance.choice([index for index, character in enumerate(text) if character == "/"])
-        before, after = text[:at], text[at:]
-        same = (
-            f"{before}/{after}",
-            f"{before}/.{after}",
-            f"{before}/x/..{after}",
-            f"{before}/%2e{after}",
-            f"{before}/x/%2E%2e{after}",
-            f"{text}/.",
-        )
-        other = (
-            f"{text}/..",
-            f"/..{text}",
-            f"{before}/..;x{after}",
-            f"{before}%2F{after}",
-            f"{before}%5c{after}",
-            f"{text}%00",
-            f"{text}%zz",
-        )
-        rare = (
-            f"{text}%c3",
-            f"{text}#frag",
-            f"{before}\\x{after}",
-            f"{text};p=1",
-            f"{text}%25",
-            f"{text}\xe9",
-            f"{before}/...{after}",
-            f"{text}//",
-        )
-        return chance.choice(chance.choice((same, same, other, rare)))
-
-    def query(self) -> str:
-        """A query, or none."""
-        if self.maybe(60):
-            return ""
-        fields = [f"{name}={self.chance.choice(VALUES)}" for name in QUERIES for _ in range(self.chance.choice((0, 1, 1, 2)))]
-        fields += self.chance.choice(([], ["q"], ["x=%2e%2e/a"], ["?"]))
-        self.chance.shuffle(fields)
-        return "?" + "&".join(fields)
-
-
-def _paths(tree: Any) -> Iterator[str]:  # noqa: ANN401 - a tree
-    """Every path pattern that is written somewhere in the tree, and some examples of regexes."""
-    yield from ("/", "/a/7", "/a/b")
-    if isinstance(tree, dict):
-        for key, value in tree.items():
-            if key == "paths" and isinstance(value, list):
-                yield from (path for path in value if isinstance(path, str))
-            else:
-                yield from _paths(value)
-    elif isinstance(tree, list):
-        for one in tree:
-            yield from _paths(one)
-
-
-def _listed(value: Any) -> list[str]:  # noqa: ANN401 - one or several
-    return [] if value is None else value if isinstance(value, list) else [value]
-
-
-def _plain(part: str) -> str:
-    return part.replace("%2A", "*").replace("%20", " ")
-
-
-def _must(character: str) -> bool:
-    return character in ' %?#"<>\\^`{|}' or not character.isascii()
-
-
-def _escaped(character: str, *, lower: bool) -> str:
-    text = "".join(f"%{byte:02X}" for byte in character.encode())
-    return text.lower() if lower else text

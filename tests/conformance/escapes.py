@@ -51,7 +51,7 @@ def escape(mesh: Mesh, send: Send, seen: Seen) -> str | None:
         found = [_past_service(mesh, service, send, sent, seen) for service in inside]
         if None not in found:
             return found[0]
-    elif (wrong := _past_guard(mesh, services, send, sent, seen)) is not None:
+    elif (wrong := _past_guard(mesh, send, sent, seen)) is not None:
         return wrong
     http = not inside or any(port.protocol.is_http for service in inside for port in service.ports if seen.port in (port.name, None))
     return None if send.via is None else _past_gateway(mesh, send, sent, seen, http=http)
@@ -87,28 +87,36 @@ def _past_service(mesh: Mesh, service: Service, send: Send, sent: Sent, seen: Se
         return None
     port = next((port for port in service.ports if port.name == seen.port), None) or next(iter(service.ports), None)
     http = port is None or port.protocol.is_http
-    arrived = seen.path if seen.method and seen.path is not None else sent.path
-    path = arrived.partition("?")[0]
-    query = arrived.partition("?")[2] if "?" in arrived else None
-    headers = seen.headers if seen.method else sent.headers
-    read_as = set(readings(path)) if http else {("",)}
-    if http and not _rewrites(mesh) and (normal := normal_form(sent.path)) is not None:
-        read_as.add(normal)
-    message = Message(
-        http=http,
-        method=seen.method or send.method,
-        query=query,
-        headers=tuple((name, value) for name, value in headers if "_" not in name),
-        identity=None if port is not None and port.mtls is Mtls.DISABLE else _identity(mesh, send, seen),
-    )
-    message = _with_token(message, send)
+    if http and not seen.method and _changes(mesh):
+        return None  # an answer to HEAD does not tell what arrived, and it need not be what was sent
     checks = access.checks(mesh, service)
-    host = seen.host if seen.method and seen.host is not None else ",".join(sent.hosts)
-    for segments, name in product(sorted(read_as), sorted(hosts_read((host,)))):
-        one = replace(message, segments=segments, host=name)
-        if (why := _refusal(mesh, checks, one, port.name if port is not None else None)) is not None:
-            return f"{service.name} received {one.method} {name} {list(segments)}, but {why}"
-    return None
+    identity = None if port is not None and port.mtls is Mtls.DISABLE else _identity(mesh, send, seen)
+    message = _with_token(replace(_arrived(sent, seen), http=http, method=seen.method or send.method, identity=identity), send)
+    hosts = hosts_read((seen.host,)) if seen.method and seen.host is not None else hosts_read(sent.hosts)
+    worst = None
+    for read_as in _readings_at(mesh, sent, seen) if http else [{("",)}]:
+        every = (replace(message, segments=segments, host=host) for segments, host in product(sorted(read_as), sorted(hosts)))
+        refusals = ((one, why) for one in every if (why := _refusal(mesh, checks, one, None if port is None else port.name)) is not None)
+        if (found := next(refusals, None)) is None:
+            return None
+        worst = f"{service.name} received {found[0].method} {found[0].host} {list(found[0].segments)}, but {found[1]}"
+    return worst
+
+
+def _arrived(sent: Sent, seen: Seen) -> Message:
+    """What the backend saw beside the path, or where that is not told, what was sent."""
+    if not seen.method or seen.path is None:
+        return Message(query=sent.query, headers=sent.headers)
+    _, mark, query = seen.path.partition("?")
+    return Message(query=query if mark else None, headers=tuple((name, value) for name, value in seen.headers if "_" not in name))
+
+
+def _readings_at(mesh: Mesh, sent: Sent, seen: Seen) -> list[set[Segments]]:
+    """All readings of the path that arrived; where it is not told, of each form in which it may have."""
+    if not seen.method or seen.path is None:
+        return _forms(mesh, sent, seen)
+    normal = normal_form(sent.path)
+    return [readings(seen.path.partition("?")[0]) | ({normal} if normal is not None and not _changes(mesh) else set())]
 
 
 def _past_gateway(mesh: Mesh, send: Send, sent: Sent, seen: Seen, *, http: bool) -> str | None:
@@ -117,57 +125,48 @@ def _past_gateway(mesh: Mesh, send: Send, sent: Sent, seen: Seen, *, http: bool)
     if gateway is None:
         return None
     checks = access.gateway_checks(mesh, gateway)
-    normal = normal_form(sent.path) if http else None
-    forms = set(passed_on(sent.path)) if http else {"/"}
-    arrived = (seen.path or "").partition("?")[0]
-    if http and seen.method and not _rewrites(mesh):
-        forms = {form for form in forms if set(readings(form)) & set(readings(arrived))} or {arrived}
     worst = None
-    for form in sorted(forms):
-        read_as = set(readings(form)) | ({normal} if normal is not None else set())
+    for read_as in _forms(mesh, sent, seen) if http else [{("",)}]:
         messages = [one for segments in sorted(read_as) for one in _at_gateway(gateway, send, sent, segments, http=http)]
-        why = next((why for one in messages if (why := _refusal(mesh, checks, one, None)) is not None), None)
-        if why is None:
+        refusals = ((one, why) for one in messages if (why := _refusal(mesh, checks, one, None)) is not None)
+        if (found := next(refusals, None)) is None:
             return None
-        worst = f"gateway {gateway.name} let {send.method} {form} pass, but {why}"
+        worst = f"gateway {gateway.name} let {send.method} {found[0].host} {list(found[0].segments)} pass, but {found[1]}"
     return worst
 
 
-def _past_guard(mesh: Mesh, services: list[Service], send: Send, sent: Sent, seen: Seen) -> str | None:
-    """What leaves the mesh: only who declares the call reaches a listed external service, for exactly what it declares (L8)."""
-    if send.via is not None or send.client == "plaintext":
-        return None
-    hosts = hosts_read(sent.hosts)
-    listed = [one for one in mesh.services if one.external and any(_covers(pattern, host) for pattern in one.hosts for host in hosts)]
-    caller = next((one for one in mesh.services if one.name == _name(send.client)), None)
-    calls = () if caller is None else caller.calls or ()
-    candidates = {one.name for one in (services or listed)}
+def _forms(mesh: Mesh, sent: Sent, seen: Seen) -> list[set[Segments]]:
+    """
+    Each form in which the first proxy may have passed the path on, as all its readings; the normal form of what was sent is one of them.
+
+    Where nothing rewrites paths, only forms that may be what arrived.
+    """
     normal = normal_form(sent.path)
-    read_as = {one for form in passed_on(sent.path) for one in readings(form)} | ({normal} if normal is not None else set())
-    for call in calls:
-        target = mesh.service_by_name.get(call.service)
-        if target is None or not target.external or (candidates and call.service not in candidates):
+    beside = set() if normal is None else {normal}
+    forms = [readings(form) for form in sorted(passed_on(sent.path))]
+    if seen.method and seen.path and not _changes(mesh):
+        arrived = readings(seen.path.partition("?")[0])
+        forms = [form for form in forms if form & arrived] or [arrived]
+    return [form | beside for form in forms]
+
+
+def _past_guard(mesh: Mesh, send: Send, sent: Sent, seen: Seen) -> str | None:
+    """What leaves the mesh: only who declares the call reaches a listed external service, for exactly what it declares (L8)."""
+    caller = mesh.service_by_name.get(_name(send.client))
+    if send.via is not None or send.client == "plaintext" or (caller is not None and not caller.has_proxy):
+        return None  # no caller's proxy stands on the way
+    hosts = hosts_read(sent.hosts)
+    listed = {one.name for one in mesh.services if one.external and any(_covers(pattern, host) for pattern in one.hosts for host in hosts)}
+    if not listed and (mesh.egress is Egress.ALLOW or _leads_outside(mesh)):
+        return None
+    for call in caller.calls or () if caller is not None else ():
+        if call.service not in listed:
             continue
-        ports = [port for port in target.ports if call.pattern.ports is None or port.name in call.pattern.ports]
-        messages = [
-            _with_token(
-                Message(
-                    http=port.protocol.is_http, method=send.method, host=host, segments=segments, query=sent.query, headers=sent.headers
-                ),
-                send,
-            )
-            for port, segments, host in product(ports, sorted(read_as) or [("",)], sorted(hosts))
-        ]
-        if messages and any(
-            all(selects(mesh, call.pattern, one, port.name) for one in messages if one.http == port.protocol.is_http) for port in ports
-        ):
-            return None
-    if not candidates and mesh.egress is Egress.ALLOW:
-        return None
-    if caller is not None and not caller.has_proxy:
-        return None
-    if not candidates and _leads_outside(mesh):
-        return None
+        for port, read_as in product(mesh.service_by_name[call.service].ports, _forms(mesh, sent, seen)):
+            message = Message(http=port.protocol.is_http, method=send.method, query=sent.query, headers=sent.headers)
+            every = [replace(message, segments=segments, host=host) for segments, host in product(sorted(read_as), sorted(hosts))]
+            if all(selects(mesh, call.pattern, _with_token(one, send), port.name) for one in every):
+                return None
     return f"{send.client} reached {seen.service} outside the mesh by {send.method} {sent.hosts} {sent.path}, which it does not declare"
 
 
@@ -268,12 +267,11 @@ def _with_token(message: Message, send: Send) -> Message:
     return replace(message, token=Token(_name(send.token.provider), send.token.all_claims))
 
 
-def _rewrites(mesh: Mesh) -> bool:
-    """Whether a rule changes paths, so that what arrives need not be what was sent."""
+def _changes(mesh: Mesh) -> bool:
+    """Whether a rule changes paths or fields, so that what arrives need not be what was sent."""
     return any(
         isinstance(rule.action, Forward)
-        and rule.action.rewrite is not None
-        and (rule.action.rewrite.replace_prefix or rule.action.rewrite.replace_full)
+        and (rule.action.rewrite is not None or rule.request_headers.set or rule.request_headers.add or rule.request_headers.remove)
         for route in mesh.routes
         for rule in route.rules
     )
@@ -326,7 +324,7 @@ def passed_on(path: str) -> set[str]:
 
 def readings(path: str) -> set[Segments]:
     """All that an application may read in a path."""
-    found = set()
+    found: set[Segments] = set()
     for slash, backslash, parameters in product((False, True), repeat=3):
         text = re.sub("(?i)%2f", "/", path) if slash else path
         text = re.sub(r"(?i)%5c|\\", "/", text) if backslash else text

@@ -14,6 +14,7 @@ PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 Headers = list[tuple[str, str]]
 Answer = Callable[[str, Headers, int], tuple[Headers, bytes, float]]
 """From request line, headers and length of the body to the answer's headers and body, and the seconds that it takes."""
+FRAME = 16384  # the largest that every peer takes (RFC 9113 section 4.2)
 PART = b"x" * 500
 """What each side of an open stream sends at a time."""
 
@@ -75,8 +76,9 @@ async def _send(connection: Any, writer: asyncio.StreamWriter, stream: int, answ
 async def ask_http2(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, headers: Headers, body: int) -> dict[str, Any]:
     """Sends one request, its headers as they are given, and reads its answer with its trailers."""
     asking = _Asking(headers, ends=not body)
-    if body:
-        asking.connection.send_data(1, b"x" * body, end_stream=True)
+    for start in range(0, body, FRAME):
+        part = min(FRAME, body - start)
+        asking.connection.send_data(1, b"x" * part, end_stream=start + part == body)
     return await asking.until_answered(reader, writer, lambda: None)
 
 

@@ -37,8 +37,9 @@ _TEXT: Final = """# Conformance
 Every case is a request and what must come back, with the [law](reference/laws.md) it holds.
 Cases are data in `tests/conformance/cases`; their expectations
 are written by hand, never taken from an engine. Each is sent in both modes of `mesh.requests`: a plain request gets exactly what its case
-says; an odd one may be refused, in `standard` it may also get what the case lists beside. Each is asked of `decide`, the reference, and of a real Istio: etcd, kube-apiserver,
-istiod, its agents and stock Envoy sidecars with real mutual TLS. To these `kubectl apply` gave the whole output of `meshc build`.
+says; an odd one may be refused, in `standard` it may also get what the case lists beside. Each is asked of `decide`, the reference, and
+of a real Istio: etcd, kube-apiserver, istiod, its agents and stock Envoy sidecars with real mutual TLS. To these `kubectl apply` gave the
+whole output of `meshc build`.
 
 `make conformance` runs them on Linux as root and writes this page.
 
@@ -54,7 +55,11 @@ Beside the cases:
   none may come past a check.
 - **Examples**: `users-api`, `bookinfo` and `online-boutique` serve; each of their `tests:` is sent as a request. The output of every
   example and environment is accepted by the API server without a warning.
-- **Rolling change**: a new version of a mesh, applied in the order of its sync waves under load, fails no request.
+- **Rolling change**: a new version of a mesh, applied and pruned in the order in which Argo CD takes it, fails no request under load;
+  versions come and leave.
+- **First apply**: after any object of it, and of a removal, nothing passes that the whole mesh refuses, beyond what a bare cluster lets in.
+- **Shared gateway**: another tenant's host on the same pods is served while a mesh is applied and removed.
+- **Ports of a gateway**: its policies hold wherever its pods come to listen.
 - **Mutations** (`make mutations`): {mutations} mistakes of an emitter, each of which must turn a case red: {names}.
 """
 

@@ -1,4 +1,4 @@
-"""How a proxy under Istio reads AuthorizationPolicies and the filters beside them: a reading of their documentation, to hold them to laws."""
+"""How a proxy under Istio reads AuthorizationPolicies and the filters beside them: a reading of what is documented of both."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -124,8 +124,9 @@ def _path(wanted: str, path: str) -> bool:
 
 
 def _condition(condition: Mapping[str, Any], seen: Seen, bits: Mapping[str, str]) -> bool:
-    name, steps = _KEY.fullmatch(condition["key"]).groups()  # type: ignore[union-attr] - the pattern takes every key
-    path = re.findall(r"\[([^]]*)]", steps)
+    key = _KEY.fullmatch(condition["key"])
+    assert key is not None, condition
+    name, path = key.group(1), re.findall(r"\[([^]]*)]", key.group(2))
     if name == "request.headers":
         found = seen.lines(path[0])
     elif name == "request.auth.claims":
@@ -189,9 +190,9 @@ def permission_holds(tree: Mapping[str, Any], seen: Seen) -> bool:
 def _matcher(wanted: Mapping[str, Any], value: str) -> bool:
     match wanted:
         case {"exact": text}:
-            return value == text
+            return value == str(text)
         case {"prefix": text}:
-            return value.startswith(text)
+            return value.startswith(str(text))
         case {"safe_regex": {"regex": expression}}:
             return re.fullmatch(expression, value) is not None
         case _:

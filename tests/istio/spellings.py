@@ -23,9 +23,9 @@ def patterns() -> st.SearchStrategy[PathPattern]:
     """Path patterns: whole, with wildcards, with a final `/**` or a final slash; and some regexes."""
     parts = st.lists(segments() | st.none(), min_size=1, max_size=3)
     listed = st.builds(_pattern, parts, st.sampled_from(["", "", "/", "/**"]))
-    special = st.sampled_from([PathPattern(("",), False, None, "/"), paths.ALL_PATHS])
+    special = st.sampled_from([paths.parse_pattern("/"), paths.ALL_PATHS])
     regexes = st.sampled_from(["/a|/é", "/[^/]*:b", "/p%", "/a/.*", "/[a-z]+(/x y)?", "/\\[", "/[^a]", "/|/a", "/.?"])
-    return listed | special | regexes.map(lambda text: PathPattern((), False, text, text))
+    return listed | special | regexes.map(lambda text: PathPattern((), below=False, regex=text, text=text))
 
 
 def _pattern(parts: list[Segment], end: str) -> PathPattern:

@@ -120,7 +120,9 @@ def test_zones_are_preferred_where_the_spec_says_so() -> None:
 )
 def test_hashes_by_what_is_said(by: str, expected: dict[str, Any]) -> None:
     """Each kind of hash."""
-    assert {"consistentHash": expected} == policy_of(f"ports: {{http: 80}}, loadBalancing: {{policy: hash, hash: {{{by}}}}}")["loadBalancer"]
+    assert {"consistentHash": expected} == policy_of(f"ports: {{http: 80}}, loadBalancing: {{policy: hash, hash: {{{by}}}}}")[
+        "loadBalancer"
+    ]
 
 
 def test_a_cookie_that_is_missing_is_made() -> None:

@@ -1,4 +1,4 @@
-"""A stock Envoy with the filters that leave bits for policies: each is what the reference says, however a request is spelled (L4, L13, L18)."""
+"""A stock Envoy with the filters that leave bits for policies: each is what the reference says, in every spelling (L4, L13, L18)."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshc import paths
-from meshc.model import Mesh, Name, Pattern
+from meshc.model import Name, Pattern
 from meshc.semantics.matching import selects
 from meshc.semantics.message import Message
 from meshc_istio.check_point import of_service
@@ -105,7 +105,10 @@ HEADERS: tuple[tuple[tuple[str, str], ...], ...] = (
 @pytest.mark.parametrize("closed", MODES)
 @pytest.mark.parametrize(("query", "headers"), [*product(QUERIES, HEADERS[:1]), *product(QUERIES[:1], HEADERS)])
 def test_bits_of_fields_are_what_the_law_says(
-    envoy: Envoy, query: str | None, headers: tuple[tuple[str, str], ...], closed: bool  # noqa: FBT001 - a row's value
+    envoy: Envoy,
+    query: str | None,
+    headers: tuple[tuple[str, str], ...],
+    closed: bool,  # noqa: FBT001 - a row's value
 ) -> None:
     """Headers and query fields: repeated, empty, absent; the first field of a name, undecoded."""
     target = "/" if query is None else f"/?{query}"
@@ -113,7 +116,7 @@ def test_bits_of_fields_are_what_the_law_says(
 
 
 def test_a_not_reads_each_line(envoy: Envoy) -> None:
-    """In a deny it holds if any line fails it, elsewhere only if none satisfies what it bans (L9, L13): a repeated header escapes neither."""
+    """In a deny it holds if any line fails it, elsewhere only if none satisfies what it bans: a repeated header escapes neither."""
     number = next(index for index, pattern in enumerate(PATTERNS) if "none_of=(ValueMatch" in repr(pattern.headers))
     for lines, in_deny, in_allow in (
         (("one",), False, False),
@@ -148,7 +151,9 @@ def test_bits_of_paths_hold_in_every_spelling(envoy: Envoy, data: st.DataObject,
 
 
 @pytest.mark.parametrize("closed", MODES)
-@pytest.mark.parametrize("host", ["users.shop", "a.b.wild.example", "A.Wild.EXAMPLE:80", "wild.example", "whole.example:8080", "xwild.example"])
+@pytest.mark.parametrize(
+    "host", ["users.shop", "a.b.wild.example", "A.Wild.EXAMPLE:80", "wild.example", "whole.example:8080", "xwild.example"]
+)
 def test_bits_of_hosts_take_any_port_and_case(envoy: Envoy, host: str, closed: bool) -> None:  # noqa: FBT001 - a row's value
     """A wildcard takes any depth, never the name behind it (L5)."""
     assert expected(("",), None, host.lower().partition(":")[0]) == bits(envoy, "/", host, closed=closed)
@@ -162,7 +167,7 @@ def test_denied_hosts_are_found_in_odd_ones(envoy: Envoy, host: str) -> None:
         reply = envoy.ask("/", host=host)
     except HTTPException:
         return
-    assert reply.status == 400 or reply.headers[f"x-bit-{number}-1"] == "allowed"  # noqa: PLR2004 - refused
+    assert reply.status == 400 or reply.headers[f"x-bit-{number}-1"] == "allowed"
 
 
 @given(st.text("ab?&=.*", max_size=8), st.text("ab.&*", min_size=1, max_size=3))

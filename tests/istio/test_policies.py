@@ -212,6 +212,17 @@ def test_paths_are_listed_in_every_spelling(path: str, strings: list[str]) -> No
         assert sorted(strings) == sorted(rule["to"][0]["operation"]["paths"])
 
 
+@pytest.mark.parametrize(("path", "spellings"), [("/a:b:c:d:e", 81), ("/é/é:a", 48), ("/a:b:c:d:e/f:g", None)])
+def test_up_to_128_spellings_are_listed(path: str, spellings: int | None) -> None:
+    """Beyond, a list would be longer than anyone reads, and a filter says it."""
+    (rule,) = _rules(USERS.format(access="allow", policy=f"deny: [{{paths: '{path}'}}]"), "users.deny")
+    if spellings is None:
+        assert [KEY] == [one["key"] for one in rule["when"]]
+    else:
+        assert spellings == len(set(rule["to"][0]["operation"]["paths"]))
+        assert "when" not in rule
+
+
 def test_all_paths_are_no_condition() -> None:
     """`/**` takes all, on the ports that the mesh knows."""
     assert [{"to": [{"operation": {"ports": ["8080"]}}]}] == _rules(USERS.format(access="deny", policy="allow: [{paths: '/**'}]"), "users")

@@ -36,7 +36,9 @@ READING = {
 @pytest.mark.parametrize("options", ["", 'version: "1.31"', 'version: "1.31.4"', 'version: "v1.31"'])
 def test_the_newest_istio_reads_requests_by_settings_of_connections(options: str) -> None:
     """Escaped slashes are 400, slashes merged, fields with `_` dropped (L4, L13); and no proxy retries by itself (L12)."""
-    assert {"meshConfig": {"trustDomain": "shop.example", **NO_RETRIES, "defaultConfig": READING}, **SERVED} == _values(_head(options) + SERVICE)
+    assert {"meshConfig": {"trustDomain": "shop.example", **NO_RETRIES, "defaultConfig": READING}, **SERVED} == _values(
+        _head(options) + SERVICE
+    )
 
 
 def test_an_older_istio_decodes_escaped_slashes() -> None:
@@ -231,7 +233,7 @@ def test_summary_says_first_what_the_control_plane_must_be_told() -> None:
 )
 def test_summary_says_what_the_cluster_must_have(words: str) -> None:
     """Each line is an order: what, where."""
-    lines = [line for line in target.summary(mesh_in(SHOP))]
+    lines = list(target.summary(mesh_in(SHOP)))
     assert [True] == [line.startswith("you must ") for line in lines if words in line]
 
 

@@ -51,7 +51,9 @@ def test_refuses_what_istio_cant_say(text: str, expected: str) -> None:
 def test_a_ca_of_a_proxy_s_own_tls_must_be_the_system_s() -> None:
     """Istio reads another one only from files inside each proxy's container, where nobody checks that they are."""
     port = "{port: 80, targetPort: 443, protocol: http, tls: {hostname: x.example, ca: {file: ca.pem}}}"
-    mesh = mesh_of(f"{HEAD}services: {{x: {{hosts: [x.example], ports: {{http: {port}}}}}}}\n", {"ca.pem": (SHOP / "ca" / "staff.pem").read_text()})
+    mesh = mesh_of(
+        f"{HEAD}services: {{x: {{hosts: [x.example], ports: {{http: {port}}}}}}}\n", {"ca.pem": (SHOP / "ca" / "staff.pem").read_text()}
+    )
     (finding,) = target.check(mesh)
     assert ("services", "x", "ports", "http", "tls") == finding.origin.path[:5]
     assert "expected `ca: system`" in finding.message
@@ -144,16 +146,17 @@ def test_a_wildcard_external_is_called_on_its_port_alone() -> None:
 @pytest.mark.parametrize(
     ("call", "expected"),
     [
-        ("x", ["a"]),
-        ("{service: x, methods: [GET]}", ["a"]),
-        ("{service: y}", []),
+        ("shop/x", ["a"]),
+        ("{service: shop/x, methods: [GET]}", ["a"]),
+        ("shop/y", []),
     ],
 )
 def test_an_external_is_told_to_namespaces_whose_workloads_call_it(call: str, expected: list[str]) -> None:
     """Workloads that the mesh does not name have no Sidecar, which would keep the host from them: by `exportTo` they know none (L8)."""
+    outside = "x: {hosts: [x.example], ports: {http: 80}}, y: {hosts: [y.example], ports: {http: 80}}"
     files = {
-        "mesh.yaml": f"{HEAD}services: {{x: {{hosts: [x.example], ports: {{http: 80}}}}, y: {{hosts: [y.example], ports: {{http: 80}}}}}}\n",
-        "a.yaml": f"namespace: a\nservices: {{web: {{ports: {{http: 80}}, calls: [{call.replace('x', 'shop/x').replace('y', 'shop/y')}]}}}}\n",
+        "mesh.yaml": f"{HEAD}services: {{{outside}}}\n",
+        "a.yaml": f"namespace: a\nservices: {{web: {{ports: {{http: 80}}, calls: [{call}]}}}}\n",
     }
     assert (expected or ["~"]) == one(mesh_of(files), "ServiceEntry", "x")["exportTo"]
 

@@ -203,6 +203,8 @@ def test_redirect_to_https_names_a_port_that_is_not_the_default() -> None:
 def test_redirect_to_https_of_a_wildcard_drops_the_port_of_a_host_by_a_filter() -> None:
     """A host that is not known by name stays as the client wrote it, and its port with it: only a filter removes that one."""
     assert {"redirect": {"scheme": "https"}} == _plain("'*.example.com'", 443)[-1]
-    text = HEAD.replace("access: allow", "access: allow, targets: {istio: {envoyFilters: forbid}}") + HTTPS.format(hosts="'*.example.com'", port=443)
+    text = HEAD.replace("access: allow", "access: allow, targets: {istio: {envoyFilters: forbid}}") + HTTPS.format(
+        hosts="'*.example.com'", port=443
+    )
     assert [True] == ["redirect-port" in message for message in complaints_of(text)]
     assert [] == complaints_of(text.replace("'*.example.com'", "shop.example.com"))

@@ -4,6 +4,7 @@ import json
 from typing import Any, Final
 
 from meshc.model import LimitKey, RateLimit
+from meshc_istio.filters.envoy_filter import HEADER_MUTATION
 
 _LIMIT: Final = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
 _EXPRESSION: Final = "type.googleapis.com/envoy.extensions.rate_limit_descriptors.expr.v3.Descriptor"
@@ -12,7 +13,6 @@ _NO_LIMIT: Final = {"max_tokens": 4294967295, "tokens_per_fill": 4294967295, "fi
 MOST_VALUES: Final = 10000
 """Buckets that one proxy keeps for one limit; the least recently used goes first."""
 
-_MUTATION: Final = "type.googleapis.com/envoy.extensions.filters.http.header_mutation.v3.HeaderMutation"
 _PEER: Final = "x-meshc-peer"
 """Carries the address of the peer past the limit: what a sidecar takes for the client's follows X-Forwarded-For."""
 
@@ -30,7 +30,7 @@ def limit_filters(name: str, limit: RateLimit, *, at_gateway: bool, route: str |
 
 
 def _mutation(name: str, change: dict[str, Any]) -> dict[str, Any]:
-    return {"name": name, "typed_config": {"@type": _MUTATION, "mutations": {"request_mutations": [change]}}}
+    return {"name": name, "typed_config": {"@type": HEADER_MUTATION, "mutations": {"request_mutations": [change]}}}
 
 
 def _limit_filter(name: str, limit: RateLimit, *, at_gateway: bool, route: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ as its normal form.
 from typing import Any, Final
 
 from meshc.model import Mesh
+from meshc_istio.filters.envoy_filter import HEADER_MUTATION
 from meshc_istio.filters.rbac import ANY, RBAC, header
 
 _CONTINUATION: Final = "%[89AB][0-9A-F]"
@@ -29,14 +30,21 @@ DOTS: Final = r".*/\.\.?;.*"
 """A dot segment with parameters, which some applications take for one: `%2e%2e;x` is left so by what a proxy does before it looks."""
 HOST: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?"
 _BEARER: Final = "Bearer [A-Za-z0-9._~+/=-]+"  # RFC 6750 section 2.1
+_TWO_LINES: Final = r"[^ ,]+ +[A-Za-z0-9._~+/-]+=*,.*"  # RFC 9110 section 11.4: a token68 ends the credentials
+_PROXIES_OWN: Final = "x-envoy-(?:[^p].*|p[^e].*)"  # but `x-envoy-peer-metadata`, by which Istio's proxies tell each other who they are
 
 
-def strict_filter(mesh: Mesh) -> dict[str, Any]:
-    """The filter, which refuses by 403."""
+def strict_filters(mesh: Mesh) -> list[dict[str, Any]]:
+    """The filters, in order: one refuses by 403, one takes fields away that only proxies write."""
     tokens = {"and_rules": {"rules": [_says("authorization", "(?i).*bearer.*"), _not(_says("authorization", _BEARER))]}}
-    odd = [_not(_path(PATH)), _path(DOTS), _not(_says(":authority", HOST)), _not(_says(":method", "|".join(mesh.methods))), tokens]
-    policy = {"permissions": odd, "principals": [ANY]}
-    return {"name": "meshc.strict", "typed_config": {"@type": RBAC, "rules": {"action": "DENY", "policies": {"odd": policy}}}}
+    lines = [tokens, _says("authorization", _TWO_LINES)]
+    odd = [_not(_path(PATH)), _path(DOTS), _not(_says(":authority", HOST)), _not(_says(":method", "|".join(mesh.methods))), *lines]
+    rules = {"action": "DENY", "policies": {"odd": {"permissions": odd, "principals": [ANY]}}}
+    taken = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _PROXIES_OWN}}}}
+    return [
+        {"name": "meshc.strict", "typed_config": {"@type": RBAC, "rules": rules}},
+        {"name": "meshc.strict.fields", "typed_config": {"@type": HEADER_MUTATION, "mutations": {"request_mutations": [taken]}}},
+    ]
 
 
 def _path(expression: str) -> dict[str, Any]:

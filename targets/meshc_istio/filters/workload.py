@@ -12,7 +12,7 @@ from meshc_istio.filters.conditions import Conditions
 from meshc_istio.filters.envoy_filter import OUTBOUND, Order, Patch, insert_first, merge_connection_manager
 from meshc_istio.filters.limits import Limited, limit_patches
 from meshc_istio.filters.rules import rule_patches
-from meshc_istio.filters.strict import strict_filter
+from meshc_istio.filters.strict import strict_filters
 from meshc_istio.options import options_of, settings_by_filter
 
 _READING: Final[dict[str, Any]] = {
@@ -41,7 +41,8 @@ def patches(point: CheckPoint, conditions: Conditions, limited: Limited, complai
     if mesh.requests == "strict" and may_filter(mesh, "", "`requests: strict`", mesh.origin.at("requests"), complain):
         for context in contexts:
             if context != OUTBOUND or (point.service is not None and _may_be_answered_elsewhere(mesh, point.service)):
-                yield Patch(Order.STRICT, insert_first(context, strict_filter(mesh)), "requests: strict", mesh.origin.at("requests"))
+                for one in reversed(strict_filters(mesh)):  # of filters inserted first the last stands first
+                    yield Patch(Order.STRICT, insert_first(context, one), "requests: strict", mesh.origin.at("requests"))
 
 
 def _may_be_answered_elsewhere(mesh: Mesh, caller: Service) -> bool:

@@ -8,7 +8,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """One workload: a pod of a service, with or without a proxy. Where it does not echo, whoever uses the rig starts what serves there."""
+    """
+    One workload: a pod of a service, with or without a proxy.
+
+    Where it does not echo, whoever uses the rig starts what serves there. `config` is for its proxy alone.
+    """
 
     name: str
     namespace: str
@@ -20,6 +24,7 @@ class Pod:
     kind: str = "sidecar"  # sidecar | router | outside, which Kubernetes does not know
     labels: dict[str, str] = field(default_factory=dict)
     echoes: bool = True
+    config: dict[str, Any] = field(default_factory=dict)
 
     @property
     def all_labels(self) -> dict[str, str]:

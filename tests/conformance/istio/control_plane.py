@@ -20,6 +20,8 @@ APPLYSETS = "applysets.tests.meshc"
 _MARK = "RIG_SETTINGS"
 _AT_ONCE = frozenset({"connectionSettings"})
 """What of `defaultConfig` istiod hands to proxies that run; the rest a proxy reads when it starts."""
+_UNUSED = frozenset({"proxyMetadata"})
+"""What no answer depends on here: proxies that capture DNS, where clients dial addresses."""
 _STOCK = {
     # Off: what only Istio's own build of Envoy has.
     "PILOT_ENABLE_METADATA_EXCHANGE": "false",
@@ -149,7 +151,7 @@ class ControlPlane:
             dict(values.get("meshConfig", {})),
             {key: str(value) for key, value in values.get("pilot", {}).get("env", {}).items()},
         )
-        if later := set(settings.get("defaultConfig", {})) - _AT_ONCE:
+        if later := set(settings.get("defaultConfig", {})) - _AT_ONCE - _UNUSED:
             raise RigError(f"proxies would have to be started again for {sorted(later)} of defaultConfig, which no rig does")
         anew = env != self.env
         if not anew and settings == self.settings:

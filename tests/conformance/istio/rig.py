@@ -86,6 +86,8 @@ class Rig:
                 self.settle()
             case "settle":
                 self.settle()
+            case "drained":
+                self.drained()
             case other:
                 return self._answer_of_pod(other, command)
         return None

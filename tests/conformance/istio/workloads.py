@@ -90,6 +90,7 @@ class Workloads:
             "drainDuration": "1s",
             "parentShutdownDuration": "2s",
             "terminationDrainDuration": "1s",
+            **pod.config,
         }
         env = {
             "HOME": str(home),
