@@ -8,7 +8,7 @@ from typing import Final
 from meshc import access, workloads
 from meshc.access import Checks
 from meshc.diagnostics import Origin
-from meshc.model import Gateway, JwtProvider, ListenerProtocol, Mesh, Name, Pattern, Port, Service
+from meshc.model import Gateway, JwtProvider, ListenerProtocol, Mesh, Mtls, Name, Pattern, Port, Service
 from meshc_istio.names import gateway_workload_name, object_name
 
 INBOUND: Final = "SIDECAR_INBOUND"
@@ -131,3 +131,8 @@ def of_gateway(mesh: Mesh, gateway: Gateway) -> CheckPoint:
         origin=gateway.origin,
         gateway=gateway,
     )
+
+
+def takes_plaintext(service: Service) -> bool:
+    """Whether callers without a certificate reach one of its ports."""
+    return any(port.mtls is not Mtls.STRICT for port in service.ports)
