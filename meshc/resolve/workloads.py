@@ -136,7 +136,7 @@ def _mtls(service: Service, port: Port, workload: Service) -> Mtls:
 def agree(services: Mapping[Name, Service], root: Place) -> None:
     """Say which ports lead to one port of the pods and yet differ: whatever is asked there is asked of both."""
     by_workload: dict[Name, list[tuple[Service, Port]]] = {}
-    for service in services.values():
+    for service in sorted(services.values(), key=lambda one: one.shares_workload):  # who joins a workload is told, not who was there
         if not service.external:
             by_workload.setdefault(service.workload, []).extend((service, port) for port in service.ports)
     for ports in by_workload.values():
