@@ -77,6 +77,13 @@ def test_a_worker_can_not_be_asked(client: Workload | Plaintext) -> None:
         decide(mesh_of(SPEC), Request(client, to=Name("shop", "nightly")))
 
 
+def test_a_pods_name_says_what_it_needs() -> None:
+    """L5: whoever calls a pod by its name is told why there is none."""
+    decision = decide(mesh_of(SPEC), call("nightly", "host:users-0.twin.shop", "GET /twin/a", port=81))
+    expected = "the caller's proxy does not know host users-0.twin.shop: pods of shop/twin have names only if it is `headless: true`"
+    assert [expected] == [reason.what for reason in decision.because]
+
+
 def test_a_version_of_a_further_service_calls_as_itself() -> None:
     """L10: versions are the workload's, with the identities that they have."""
     spec = SPEC.replace("deny: [{from: twin, paths: /not-users}]", 'deny: [{from: {identity: "spiffe://t.test/ns/shop/sa/users-v2"}}]')

@@ -128,9 +128,15 @@ def _elsewhere(mesh: Mesh, caller: Caller, message: Message) -> Decision:
         outside = Reached(None, message.host, None, None, 1, ROUTED)
         reason = Reason(f"host {message.host} is outside the mesh, and egress is allowed", mesh.origin)
         return Decision((ROUTED,), (reason,), destinations=(outside,), request=message.forwarded())
-    what = f"host {message.host}" if listed is None else f"service {listed.name}"
+    what = f"host {message.host}{_pod_of(mesh, caller, message.host)}" if listed is None else f"service {listed.name}"
     owed = message.answer(Outcome.NO_ROUTE, 502)
     return Decision((owed, REFUSED.instead_of(owed)), (Reason(f"the caller's proxy does not know {what}", origin),))
+
+
+def _pod_of(mesh: Mesh, caller: Caller, host: str) -> str:
+    """A word on a host that would be a pod's name if its service were headless."""
+    owner = service_for(mesh, mesh.services, caller.namespace, host.partition(".")[2], None)
+    return "" if owner is None or owner.external or owner.headless else f": pods of {owner.name} have names only if it is `headless: true`"
 
 
 def _or_known(mesh: Mesh, called: Called, unknown: Decision, known: Callable[[], Decision]) -> Decision:
