@@ -29,7 +29,5 @@ def _deny(point: CheckPoint, pattern: Pattern, complain: Complain) -> None:
         complain(f"a token that a deny asks for at gateway {name}, whose pods are shared: Istio would check everybody's", pattern.origin)
     wild = [host for host in pattern.hosts or point.own_hosts or () if host.startswith("*")]
     if wild:
-        message = (
-            f"a deny for host {wild[0]} at gateway {name}, whose pods are shared: no policy tells which of its hosts are its own"
-        )
+        message = f"a deny for host {wild[0]} at gateway {name}, whose pods are shared: no policy tells which of its hosts are its own"
         complain(f"{message}; expected listeners with whole names", pattern.origin)
