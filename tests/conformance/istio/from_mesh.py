@@ -52,7 +52,17 @@ def _pod(service: Service, version: Version | None, number: int) -> Pod:
     labels = dict(service.selector) | {"version": label, "service.istio.io/canonical-name": name}
     labels |= {} if version is None else dict(version.labels)
     account = service.identity if version is None or version.identity is None else version.identity
-    return Pod(f"{name}-{label}", service.name.namespace, name, label, _address(number), account, proxy=service.has_proxy, labels=labels)
+    return Pod(
+        f"{name}-{label}",
+        service.name.namespace,
+        name,
+        label,
+        _address(number),
+        account,
+        proxy=service.has_proxy,
+        labels=labels,
+        echoes=bool(service.ports),
+    )
 
 
 def _ports(service: Service) -> Iterator[ServicePort]:
