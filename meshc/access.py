@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from meshc import rewriting
+from meshc import rewriting, workloads
 from meshc.diagnostics import Origin
 from meshc.model import (
     Access,
@@ -15,6 +15,7 @@ from meshc.model import (
     Name,
     Pattern,
     Policy,
+    Port,
     Rule,
     Service,
     Source,
@@ -93,8 +94,12 @@ def identities_of(mesh: Mesh, source: Source) -> tuple[str, ...]:
 
 
 def checks(mesh: Mesh, service: Service) -> Checks:
-    """The check point at a service with a proxy."""
-    policies = mesh.policies_by_service.get(service.name, ())
+    """
+    The check points at a service with a proxy: what is said of any service of its workload, as far as it concerns the ports of this one.
+
+    The patterns name ports of `service`, which may be the `workloads.whole`. Where it has no port, nobody comes in.
+    """
+    policies = _policies(mesh, service.workload)
     allow = [grant for policy in policies for entry in policy.allow or () for grant in _expanded(mesh, service, policy, entry, "allow")]
     selected = any(policy.allow is not None for policy in policies)
     if service.access is Access.DECLARED:
@@ -104,9 +109,16 @@ def checks(mesh: Mesh, service: Service) -> Checks:
         require=[grant for policy in policies for entry in policy.require for grant in _expanded(mesh, service, policy, entry, "require")],
         allow=allow,
         policies=policies,
-        is_open=service.access is Access.ALLOW and not selected,
+        is_open=service.access is Access.ALLOW and not selected and bool(service.ports),
         base=service.access_origin,
     )
+
+
+def _policies(mesh: Mesh, workload: Name) -> tuple[Policy, ...]:
+    """The policies that select a service of the workload."""
+    beside = mesh.services_by_workload[workload]
+    found = {policy.name: policy for one in beside for policy in mesh.policies_by_service.get(one.name, ())}
+    return tuple(found[name] for name in sorted(found))
 
 
 def gateway_checks(mesh: Mesh, gateway: Gateway) -> Checks:
@@ -136,7 +148,7 @@ def _checks(
 
 def _expanded(mesh: Mesh, service: Service, policy: Policy, entry: Pattern, which: str) -> Iterator[Grant]:
     what = f"{which} of policy {policy.name}"
-    narrowed = _on_ports(service, entry)
+    narrowed = _on_ports(service, tuple(mesh.service_by_name[name] for name in policy.services), entry)
     if narrowed is None:
         return
     callers = [source for source in entry.sources or () if source.kind in (SourceKind.CALLERS, SourceKind.CALLERS_IN)]
@@ -149,11 +161,22 @@ def _expanded(mesh: Mesh, service: Service, policy: Policy, entry: Pattern, whic
             yield from _both(narrowed, arriving, entry.origin, f"{what}, for the call of {caller}")
 
 
-def _on_ports(service: Service, entry: Pattern) -> Pattern | None:
-    """The entry with only ports that the service has; None where it concerns none of them. HTTP keys concern HTTP ports only."""
-    mine = tuple(port.name for port in service.ports if port.protocol.is_http or not entry.has_http_keys)
-    ports = mine if entry.ports is None else tuple(name for name in entry.ports if name in mine)
+def _on_ports(service: Service, asked: tuple[Service, ...], entry: Pattern) -> Pattern | None:
+    """
+    An entry about ports of `asked`, in the names of the ports that share their check points at `service`; None where there are none.
+
+    HTTP keys concern HTTP ports only.
+    """
+    mine = (port for port in service.ports if port.protocol.is_http or not entry.has_http_keys)
+    ports = tuple(port.name for port in mine if any(_is_meant(service, port, one, entry.ports) for one in asked))
     return replace(entry, ports=None if len(ports) == len(service.ports) else ports) if ports else None
+
+
+def _is_meant(service: Service, port: Port, asked: Service, names: Keys | None) -> bool:
+    """Whether what is said of the named ports of `asked`, or of all, is said of the port."""
+    if asked.workload != service.workload:
+        return False
+    return any(workloads.is_shared(service, port, asked, one) for one in asked.ports if names is None or one.name in names)
 
 
 def _both(entry: Pattern, arriving: "Arriving", origin: Origin, what: str) -> Iterator[Grant]:
@@ -202,10 +225,15 @@ def _declared(mesh: Mesh, service: Service) -> Iterator[Grant]:
     """What the base `declared` lets in: calls of its namespace's services and gateway routes, as they arrive."""
     for caller, arriving in _arriving_calls(mesh, service, service.name.namespace):
         yield Grant(arriving.pattern, arriving.pattern.origin, f"base declared: call of {caller}", arriving.also)
-    for route, rule, gateway, destination in _gateway_rules(mesh, service.name):
+    for one in mesh.services_by_workload[service.workload]:
+        yield from _declared_by_gateways(mesh, service, one)
+
+
+def _declared_by_gateways(mesh: Mesh, service: Service, asked: Service) -> Iterator[Grant]:
+    for route, rule, gateway, destination in _gateway_rules(mesh, asked.name):
         if route.namespace == service.name.namespace:
             source = Source(SourceKind.GATEWAY, rule.origin, name=gateway)
-            for arriving in _arriving_by_rule(service, rule, destination, Pattern(rule.origin, sources=(source,))):
+            for arriving in _arriving_by_rule(service, asked, rule, destination, Pattern(rule.origin, sources=(source,))):
                 yield Grant(arriving.pattern, rule.origin, f"base declared: route {route} by gateway {gateway}", arriving.also)
 
 
@@ -235,10 +263,15 @@ def destinations(rule: Rule) -> tuple[Destination, ...]:
 
 
 def _arriving_calls(mesh: Mesh, service: Service, namespace: str) -> Iterator[tuple[Name, Arriving]]:
-    """The calls that services of the namespace declare, as they arrive at the service: through the callers' routes, after rewrites."""
-    for call in _calls_towards(mesh).get(service.name, ()):
-        if call.caller.namespace == namespace:
-            yield from ((call.caller, arriving) for arriving in _arriving_call(mesh, service, call))
+    """
+    The calls that services of the namespace declare, as they arrive at the service: through the callers' routes, after rewrites.
+
+    By whatever service of its workload they come.
+    """
+    for one in mesh.services_by_workload[service.workload]:
+        for call in _calls_towards(mesh).get(one.name, ()):
+            if call.caller.namespace == namespace:
+                yield from ((call.caller, arriving) for arriving in _arriving_call(mesh, service, one, call))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,21 +283,22 @@ class _CallTowards:
     declared: Pattern
 
 
-def _arriving_call(mesh: Mesh, service: Service, call: _CallTowards) -> Iterator[Arriving]:
+def _arriving_call(mesh: Mesh, service: Service, asked: Service, call: _CallTowards) -> Iterator[Arriving]:
+    """A call that comes to `asked`, by the names of the ports of `service`."""
     routes = mesh.routes_by_service.get(call.called, ())
     http = tuple(port.name for port in mesh.service_by_name[call.called].ports if port.protocol.is_http)
-    if service.name == call.called:
+    if asked.name == call.called:
         # Routes are tried for requests: what is no HTTP goes straight to the service, and all does where it has none.
         ports = tuple(name for name in call.declared.ports or () if not routes or name not in http)
-        direct = _on_ports(service, replace(call.declared, ports=ports))
+        direct = _on_ports(service, (asked,), replace(call.declared, ports=ports))
         if direct is not None:
             yield Arriving(direct)
     routed = replace(call.declared, ports=_common(call.declared.ports, http))
     for route in routes:
         for rule in route.rules:
             for destination in destinations(rule):
-                if destination.service == service.name:
-                    yield from _arriving_by_rule(service, rule, destination, routed)
+                if destination.service == asked.name:
+                    yield from _arriving_by_rule(service, asked, rule, destination, routed)
 
 
 @per_mesh
@@ -275,7 +309,7 @@ def _calls_towards(mesh: Mesh) -> dict[Name, list[_CallTowards]]:
         name: {destination.service for route in routes for rule in route.rules for destination in destinations(rule)}
         for name, routes in mesh.routes_by_service.items()
     }
-    for caller in mesh.services:
+    for caller in mesh.workloads:
         for call in caller.calls or ():
             source = Source(SourceKind.SERVICE, call.pattern.origin, name=caller.name)
             asked = call.pattern
@@ -285,11 +319,11 @@ def _calls_towards(mesh: Mesh) -> dict[Name, list[_CallTowards]]:
     return found
 
 
-def _arriving_by_rule(service: Service, rule: Rule, destination: Destination, declared: Pattern) -> Iterator[Arriving]:
+def _arriving_by_rule(service: Service, asked: Service, rule: Rule, destination: Destination, declared: Pattern) -> Iterator[Arriving]:
     """
     What of the declared set a rule lets arrive: its ports, methods and paths that a match takes, as they are after the rewrite.
 
-    Headers, query and other rules don't narrow it.
+    It is sent to `asked`, and said by the names of the ports of `service`. Headers, query and other rules don't narrow it.
     """
     for match in rule.matches:
         ports, methods = _common(declared.ports, match.ports), _common(declared.methods, match.methods)
@@ -301,7 +335,7 @@ def _arriving_by_rule(service: Service, rule: Rule, destination: Destination, de
             continue
         pattern = replace(declared, ports=ports if destination.port is None else (destination.port,), methods=methods)
         for arriving in _with_paths(pattern, sets):
-            narrowed = _on_ports(service, arriving.pattern)
+            narrowed = _on_ports(service, (asked,), arriving.pattern)
             if narrowed is not None:
                 yield replace(arriving, pattern=narrowed)
 

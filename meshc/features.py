@@ -54,6 +54,8 @@ class Feature(StrEnum):
     CIRCUIT_BREAKER = "circuit-breaker"
     OUTLIER_DETECTION = "outlier-detection"
     HEALTH_CHECK = "health-check"
+    SHARED_WORKLOADS = "shared-workloads"
+    HEADLESS = "headless-services"
     ENDPOINTS = "endpoints"
     LOCALITY = "locality"
     EXTERNAL_SERVICES = "external-services"
@@ -105,7 +107,7 @@ def _of_mesh(mesh: Mesh) -> Used:
     if mesh.requests == "strict":
         yield Feature.STRICT_REQUESTS, mesh.origin.at("requests")
     if mesh.egress == "declared":
-        for service in mesh.services:
+        for service in mesh.workloads:
             if service.calls is not None:
                 yield Feature.EGRESS_DECLARED, service.origin.at("calls")
     telemetry = mesh.telemetry
@@ -124,6 +126,17 @@ def _of_service(service: Service) -> Used:
         yield Feature.EXTERNAL_SERVICES, service.origin
         if any(host.startswith("*") for host in service.hosts):
             yield Feature.EXTERNAL_WILDCARD, service.origin.at("hosts")
+    if service.headless:
+        yield Feature.HEADLESS, service.origin.at("headless")
+    if service.shares_workload:
+        yield Feature.SHARED_WORKLOADS, service.origin.at("workload")
+    else:
+        yield from _of_workload(service)
+    yield from _of_ports(service)
+    yield from _of_endpoints(service)
+
+
+def _of_workload(service: Service) -> Used:
     if service.has_proxy:
         yield Feature.ACCESS, service.access_origin
     if service.traffic:
@@ -132,8 +145,8 @@ def _of_service(service: Service) -> Used:
         yield Feature.ENDPOINTS, service.origin.at("endpoints")
     if service.max_request_body is not None:
         yield Feature.MAX_REQUEST_BODY, service.origin.at("maxRequestBody")
-    yield from _of_ports(service)
-    yield from _of_endpoints(service)
+    if service.health_check is not None:
+        yield Feature.HEALTH_CHECK, service.health_check.origin
     yield from _of_limits(service.rate_limits)
 
 
@@ -156,8 +169,6 @@ def _of_endpoints(service: Service) -> Used:
         yield Feature.CIRCUIT_BREAKER, service.circuit_breaker.origin
     if service.outlier_detection is not None:
         yield Feature.OUTLIER_DETECTION, service.outlier_detection.origin
-    if service.health_check is not None:
-        yield Feature.HEALTH_CHECK, service.health_check.origin
 
 
 def _of_limits(limits: tuple[RateLimit, ...]) -> Used:

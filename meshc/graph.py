@@ -14,16 +14,16 @@ Node: TypeAlias = tuple[str, Name]
 
 
 def edges(mesh: Mesh) -> Iterator[tuple[Node, Node, Origin]]:
-    """Every declared call, and every destination of a gateway's rule, with the place that says so."""
-    for service in mesh.services:
+    """Every declared call, and every destination of a gateway's rule, with the place that says so; services by their workloads."""
+    for service in mesh.workloads:
         for call in service.calls or ():
-            yield ("service", service.name), ("service", call.service), call.origin
+            yield ("service", service.name), ("service", mesh.service_by_name[call.service].workload), call.origin
     for route in mesh.routes:
         for rule in route.rules:
             if isinstance(rule.action, Forward):
                 for destination in rule.action.destinations:
                     for gateway in route.gateways:
-                        yield ("gateway", gateway), ("service", destination.service), destination.origin
+                        yield ("gateway", gateway), ("service", mesh.service_by_name[destination.service].workload), destination.origin
 
 
 def call_graph(mesh: Mesh) -> "nx.MultiDiGraph[Node]":
@@ -31,7 +31,7 @@ def call_graph(mesh: Mesh) -> "nx.MultiDiGraph[Node]":
     import networkx as nx  # noqa: PLC0415 - 117 ms that only graph rules pay
 
     graph: nx.MultiDiGraph[Node] = nx.MultiDiGraph()
-    graph.add_nodes_from(("service", service.name) for service in mesh.services)
+    graph.add_nodes_from(("service", service.name) for service in mesh.services if not service.shares_workload)
     graph.add_nodes_from(("gateway", gateway.name) for gateway in mesh.gateways)
     for source, target, origin in edges(mesh):
         graph.add_edge(source, target, origin=origin)

@@ -75,13 +75,24 @@ def east_west(mesh: Mesh, service: Name) -> tuple[tuple[Route, Rule], ...]:
 
 
 def service_hosts(mesh: Mesh, service: Service) -> tuple[str, ...]:
-    """The names that a service answers to, its fully qualified one first; an external one's are its `hosts` (L5)."""
+    """
+    The names that a service answers to, its fully qualified one first; an external one's are its `hosts` (L5).
+
+    A headless one answers to its pods' names too, which stand before its own. A worker, which has no port, has no name.
+    """
     if service.external:
         return service.hosts
+    if not service.ports:
+        return ()
     name, namespace = service.name.name, service.name.namespace
     fqdn = f"{name}.{namespace}.svc.{mesh.cluster_domain}"
-    extra = sorted({host for route in mesh.routes_by_service.get(service.name, ()) for host in route.hosts})
-    return (fqdn, f"{name}.{namespace}.svc", f"{name}.{namespace}", *extra)
+    own = (fqdn, f"{name}.{namespace}.svc", f"{name}.{namespace}")
+    return (*own, *further_hosts(mesh, service), *((f"*.{host}" for host in own) if service.headless else ()))
+
+
+def further_hosts(mesh: Mesh, service: Service) -> tuple[str, ...]:
+    """The names that east-west routes give to a service beside its own."""
+    return tuple(sorted({host for route in mesh.routes_by_service.get(service.name, ()) for host in route.hosts}))
 
 
 def ambiguities(mesh: Mesh) -> Iterator[Ambiguity]:

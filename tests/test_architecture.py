@@ -33,7 +33,8 @@ CORE = {
     "space": "diagnostics model paths regex",
     "rewriting": "paths regex",
     "spelling": "paths regex",
-    "access": "diagnostics model paths regex rewriting",
+    "workloads": "model",
+    "access": "diagnostics model paths regex rewriting workloads",
     "routing": "diagnostics model paths regex space",
     "semantics": "access diagnostics model paths regex routing space",
     "graph": "diagnostics model",
@@ -48,7 +49,20 @@ CORE = {
 }
 """A unit of meshc (a module, or a package of modules) -> the units it may import; `*`: all but `cli`."""
 
-TARGETS_MAY_IMPORT = {"access", "certs", "diagnostics", "features", "model", "paths", "regex", "routing", "space", "spelling", "target"}
+TARGETS_MAY_IMPORT = {
+    "access",
+    "certs",
+    "diagnostics",
+    "features",
+    "model",
+    "paths",
+    "regex",
+    "routing",
+    "space",
+    "spelling",
+    "target",
+    "workloads",
+}
 
 HOMES = {
     "click": {"cli"},

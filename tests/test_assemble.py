@@ -141,6 +141,7 @@ def test_overlay_maps_merge_and_scalars_replace() -> None:
     """What an overlay does not mention stays, also where a short form was written below it."""
     base = HEAD + "services:\n  users: {ports: {http: {port: 80, targetPort: 8080}}, access: deny}\n"
     users = spec_of(base, over=(HEAD + "services: {users: {ports: {http: 81}, mtls: permissive}}\n",)).services["shop/users"]
+    assert users.ports is not None
     assert (81, 8080) == (users.ports["http"].port, users.ports["http"].targetPort)
     assert ("deny", "permissive") == (users.access, users.mtls)
 

@@ -138,4 +138,48 @@ CONDITIONS = (
         Whoever reads the repository can sign tokens or play the server with it. Take it out, also of the history, and make a new one.
         """,
     ),
+    Code(
+        "MC127",
+        "service-without-ports",
+        """
+        A call, destination, route, policy or test that needs a port of a service which has none.
+
+        A worker that only calls has no `ports`: nobody can call it, and there is nothing to guard. Give it the ports on which it
+        listens, or name another service.
+
+        ```yaml bad
+        services:
+          frontend: {ports: {http: 80}, calls: [nightly]}
+          nightly: {calls: [frontend]}
+        ```
+
+        ```yaml good
+        services:
+          frontend: {ports: {http: 80}, calls: []}
+          nightly: {calls: [frontend]}
+        ```
+        """,
+    ),
+    Code(
+        "MC128",
+        "shared-port-disagrees",
+        """
+        Ports that lead to one port of the same pods, and differ in what its proxy would have to tell apart.
+
+        A request does not show by which of them it came, so that they have one `mtls`, speak HTTP all or none, and share what policies
+        and calls say. Make them agree, or let the pods listen on different ports.
+
+        ```yaml bad
+        services:
+          users: {ports: {http: {port: 80, targetPort: 8080}}}
+          users-plain: {workload: users, ports: {http: {port: 81, targetPort: 8080, mtls: disable}}}
+        ```
+
+        ```yaml good
+        services:
+          users: {ports: {http: {port: 80, targetPort: 8080}}}
+          users-plain: {workload: users, ports: {http: {port: 81, targetPort: 8081, mtls: disable}}}
+        ```
+        """,
+    ),
 )

@@ -106,6 +106,16 @@ class Mesh:
         return {service.name: service for service in self.services}
 
     @cached_property
+    def workloads(self) -> tuple[Service, ...]:
+        """The services inside the mesh that are workloads: each once, whatever further services its pods have."""
+        return tuple(service for service in self.services if not service.external and not service.shares_workload)
+
+    @cached_property
+    def services_by_workload(self) -> Mapping[Name, tuple[Service, ...]]:
+        """Its services by the workloads whose pods they reach."""
+        return _grouped((service.workload, service) for service in self.services)
+
+    @cached_property
     def gateway_by_name(self) -> Mapping[Name, Gateway]:
         """Its gateways by name."""
         return {gateway.name: gateway for gateway in self.gateways}

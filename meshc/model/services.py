@@ -178,12 +178,17 @@ class RateLimit:
 @dataclass(frozen=True, slots=True)
 class Service:
     """
-    A workload of the mesh, or (with `hosts`) something outside it.
+    A workload of the mesh, another service over one's pods, or (with `hosts`) something outside the mesh.
 
-    `calls` is None where the workload's calls are unknown. `endpoints` is None where the platform finds them. `ports` are in port order.
+    `workload` names the service that the workload itself is called by: its own name, unless it says another. Of that one it has selector,
+    identity, proxy, versions, access, calls, endpoints and limits. `headless`: callers connect to its pods, each of which has a name.
+    `calls` is None where the workload's calls are unknown. `endpoints` is None where the platform finds them. `ports` are in port order;
+    a worker, which nobody calls, has none.
     """
 
     name: Name
+    workload: Name
+    headless: bool
     hosts: tuple[str, ...]
     ports: tuple[Port, ...]
     selector: tuple[tuple[str, str], ...]
@@ -209,6 +214,16 @@ class Service:
     def external(self) -> bool:
         """Whether it lies outside the mesh."""
         return bool(self.hosts)
+
+    @property
+    def shares_workload(self) -> bool:
+        """Whether its pods are those of another service."""
+        return self.workload != self.name
+
+    def listens(self, port: Port) -> frozenset[int]:
+        """Where its pods listen for a port: an endpoint given by hand may say another number than the port's target."""
+        said = (port.target_port if one.port is None else one.port for one in self.endpoints or ())
+        return frozenset(said) or frozenset({port.target_port})
 
     def port(self, name: str) -> Port:
         """The port of that name, which resolving has made sure of."""

@@ -40,6 +40,8 @@ class Destinations:
         found = self.names.find("service", shape.service, place.at("service"))
         if found is None or (service := self.services.get(found)) is None:
             return None
+        if not self.names.has_ports(found, shape.service, place.at("service")):
+            return None
         known = [version.name for version in service.versions]
         if shape.version is not None and shape.version not in known:
             message = f"no version {shape.version!r} of {found}, which has {one_of(known) or 'none'}{did_you_mean(shape.version, known)}"

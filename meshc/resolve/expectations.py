@@ -23,6 +23,8 @@ def mesh_test(
     via = None if shape.via is None else names.find("gateway", shape.via, place.at("via"))
     asker = None if shape.from_ is None else source(shape.from_, place.at("from"), names, services, Asker.TEST)
     to = None if shape.to is None else names.find("service", shape.to, place.at("to"))
+    if to is not None:
+        names.has_ports(to, shape.to or "", place.at("to"))
     scheme, port = _entrance(shape, place, gateways.get(via) if via else None)
     if to is not None and (asked := services.get(to)) is not None and shape.port is not None:
         port = shape.port
@@ -114,7 +116,7 @@ def _expectation(shape: str | ExpectShape, place: Place, names: Names, services:
     at = place.at("reaches")
     name = names.find("service", shape.reaches.service, at.at("service"))
     service = None if name is None else services.get(name)
-    if service is None:
+    if name is None or service is None or not names.has_ports(name, shape.reaches.service, at.at("service")):
         return None
     known = [version.name for version in service.versions]
     if shape.reaches.version is not None and shape.reaches.version not in known:

@@ -51,7 +51,7 @@ def one_owner_each(spec: Spec, services: Mapping[Name, Service], root: Place) ->
     """Says every host that two services claim, or that a route claims in another namespace of the cluster."""
     names, outside, routes = _Taken(), _Taken(), _Taken()
     for name, service in services.items():
-        for host in () if service.external else _own_names(name, spec.mesh.clusterDomain):
+        for host in _own_names(service, spec.mesh.clusterDomain):
             names.add(Claim(host, name, service.origin))
     for name, service in services.items():
         for host in service.hosts:
@@ -85,10 +85,13 @@ def _place(root: Place, kind: str, name: Name) -> Place:
     return Place((kind, str(name)), name.namespace, root.origin_of, root.found)
 
 
-def _own_names(name: Name, domain: str) -> tuple[str, ...]:
-    """What callers' proxies know a service by; the bare name in its own namespace only."""
-    within = f"{name.name}.{name.namespace}"
-    return (f"{within}.svc.{domain}", f"{within}.svc", within, name.name)
+def _own_names(service: Service, domain: str) -> tuple[str, ...]:
+    """What callers' proxies know a service by; the bare name in its own namespace only. Pods of a headless one have names too."""
+    if service.external or not service.ports:
+        return ()
+    within = f"{service.name.name}.{service.name.namespace}"
+    own = (f"{within}.svc.{domain}", f"{within}.svc", within, service.name.name)
+    return (*own, *(f"*.{host}" for host in own)) if service.headless else own
 
 
 def _owner(references: list[str], namespace: str, services: Mapping[Name, Service]) -> Name | None:

@@ -15,9 +15,10 @@ from meshc.resolve.policies import Policies, provider
 from meshc.resolve.routes import Routes
 from meshc.resolve.services import service
 from meshc.resolve.values import METHODS
+from meshc.resolve.workloads import agree, as_pods_are, join, own_keys
 from meshc.spec import Spec
 from meshc.spec.mesh import MeshShape, TelemetryShape
-from meshc.spec.services import CallShape
+from meshc.spec.services import CallShape, ServiceShape
 from meshc.spec.shapes import percent
 
 S = TypeVar("S")
@@ -38,9 +39,9 @@ def _each(things: Mapping[str, S], kind: str, root: Place, make: Callable[[Name,
 def whole_mesh(spec: Spec, root: Place, read_file: ReadFile) -> Mesh:
     names, top = Names(spec), root.at("mesh")
     methods = _methods(spec.mesh, top.at("methods"))
-    services = _each(
-        spec.services, "services", root, lambda name, one, at: service(name, one, at, mesh=spec.mesh, mesh_place=top, read_file=read_file)
-    )
+    services = _services(spec, root, read_file)
+    join(spec, names, root, services)
+    agree(services, root)
     patterns = Patterns(names, services, methods)
     _calls(spec, root, services, patterns)
     one_owner_each(spec, services, root)
@@ -75,6 +76,17 @@ def whole_mesh(spec: Spec, root: Place, read_file: ReadFile) -> Mesh:
     )
 
 
+def _services(spec: Spec, root: Place, read_file: ReadFile) -> dict[Name, Service]:
+    """Every service, none of them with its calls yet."""
+
+    def make(name: Name, shape: ServiceShape, place: Place) -> Service:
+        own_keys(shape, place)
+        as_pods = as_pods_are(spec, name, shape)
+        return service(name, as_pods, place, mesh=spec.mesh, mesh_place=root.at("mesh"), read_file=read_file)
+
+    return _each(spec.services, "services", root, make)
+
+
 def _methods(shape: MeshShape, place: Place) -> tuple[str, ...]:
     """All methods that are known: the standard ones, then the mesh's own."""
     for index, method in enumerate(shape.methods):
@@ -92,11 +104,14 @@ def _calls(spec: Spec, root: Place, services: dict[Name, Service], patterns: Pat
             made = (_call(one, place.at(index), patterns) for index, one in enumerate(shape.calls))
             calls = sorted((call for call in made if call is not None), key=lambda call: call.service)
             services[name] = replace(services[name], calls=tuple(calls))
+    for name, one in services.items():
+        if one.shares_workload:
+            services[name] = replace(one, calls=services[one.workload].calls)
 
 
 def _call(shape: CallShape, place: Place, patterns: Patterns) -> Call | None:
     name = patterns.names.find("service", shape.service, place.at("service"))
-    if name is None or name not in patterns.services:
+    if name is None or name not in patterns.services or not patterns.names.has_ports(name, shape.service, place.at("service")):
         return None
     return Call(name, patterns.pattern(shape, place, Use.CALL, Asked((patterns.services[name],))), place.origin)
 
@@ -106,7 +121,7 @@ def _identities(spec: Spec, root: Place, services: Mapping[Name, Service], gatew
     owners: dict[tuple[str, str], list[tuple[str, bool, Place]]] = {}
     for name, one in services.items():
         place = Place(("services", str(name)), name.namespace, root.origin_of, root.found)
-        if one.has_proxy:
+        if one.has_proxy and not one.shares_workload:
             stated = spec.services[str(name)].identity is not None
             owners.setdefault((name.namespace, one.identity), []).append(
                 (f"service {name}", stated, place.at("identity") if stated else place)

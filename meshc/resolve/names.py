@@ -104,6 +104,14 @@ class Names:
             return None
         return self.find(kind, reference, place, help_)
 
+    def has_ports(self, service: Name, reference: str, place: Place) -> bool:
+        """Whether a service can be called; that it can't is said."""
+        if self.spec.services[str(service)].ports is not None:
+            return True
+        message = f"service {reference!r} has no ports, so that nobody can call it, expected one that has"
+        place.error("MC127", message, f"give {service.name} its `ports`", (place.origin_of(("services", str(service))), "the service"))
+        return False
+
     def _near(self, kind: str, wanted: Name, place: Place) -> str:
         known = self.kinds[kind]
         elsewhere = sorted(str(name) for name in known if name.name == wanted.name)

@@ -54,7 +54,8 @@ class Policies:
         for index, reference in enumerate(shape.services):
             at = place.at(index)
             if reference == "all":
-                found |= {name for name, one in self.services.items() if name.namespace == place.namespace and one.has_proxy}
+                mine = ((name, one) for name, one in self.services.items() if name.namespace == place.namespace)
+                found |= {name for name, one in mine if one.has_proxy and one.ports}
                 continue
             name = self.names.find_own("service", reference, at, f"write `gateways: [{reference}]` for a gateway")
             if name is None or (service := self.services.get(name)) is None:
@@ -62,7 +63,7 @@ class Policies:
             if not service.has_proxy:
                 what = "lies outside the mesh" if service.external else "has `sidecar: none`"
                 at.error("MC110", f"service {reference!r} {what}: no proxy there would check this policy")
-            else:
+            elif self.names.has_ports(name, reference, at):
                 found.add(name)
         return tuple(sorted(found))
 

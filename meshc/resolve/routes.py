@@ -87,9 +87,9 @@ class Routes:
         for index, reference in enumerate(shape.services):
             at = place.at("services", index)
             name = self.names.find_own("service", reference, at)
-            if name in self.services:
+            if name is not None and name in self.services and self.names.has_ports(name, reference, at):
                 found.add(name)
-        return tuple(sorted(name for name in found if name is not None))
+        return tuple(sorted(found))
 
     def _no_further_names(self, services: tuple[Name, ...], place: Place) -> None:
         """What lies outside answers to its own hosts alone: callers' proxies know it by those."""

@@ -39,24 +39,39 @@ from meshc.spec.services import (
 from meshc.spec.shapes import duration_ms, percent, size_bytes
 
 RESERVED: Final = ("all", "callers", "mtls", "plaintext", "everyone")
-ONLY_INSIDE: Final = ("selector", "identity", "sidecar", "versions", "traffic", "access", "mtls", "calls", "rateLimits", "maxRequestBody")
+ONLY_INSIDE: Final = (
+    "workload",
+    "headless",
+    "selector",
+    "identity",
+    "sidecar",
+    "versions",
+    "traffic",
+    "access",
+    "mtls",
+    "calls",
+    "rateLimits",
+    "maxRequestBody",
+)
 """Keys that say something of a workload of the mesh, and nothing of what lies outside."""
 
 
 def service(name: Name, shape: ServiceShape, place: Place, *, mesh: MeshShape, mesh_place: Place, read_file: ReadFile) -> Service:
-    """A service without its calls, which need all others' ports."""
+    """A service without its calls, which need all others' ports, and without what is its workload's."""
     external = shape.hosts is not None
     has_proxy = not external and shape.sidecar is None
     if name.name in RESERVED:
         place.error("MC112", f"{name.name!r} is a reserved word, expected another name for the service", f"such as '{name.name}-api'")
     if external:
         _outside(shape, place)
-    elif not has_proxy:
+    elif not has_proxy and shape.ports is not None:
         _unguarded(shape, place)
     timeouts = shape.timeouts or TimeoutsShape()
     versions = _versions(shape, place)
     return Service(
         name=name,
+        workload=name,
+        headless=shape.headless and not external,
         hosts=tuple(sorted({host.lower() for host in shape.hosts or ()})),
         ports=_ports(shape, place, mesh, read_file),
         selector=() if external else selector({"app": name.name} if shape.selector is None else shape.selector, place.at("selector")),
@@ -81,7 +96,7 @@ def service(name: Name, shape: ServiceShape, place: Place, *, mesh: MeshShape, m
 
 
 def _outside(shape: ServiceShape, place: Place) -> None:
-    said = [key for key in ONLY_INSIDE if key in shape.model_fields_set and getattr(shape, key) is not None]
+    said = [key for key in ONLY_INSIDE if key in shape.model_fields_set and getattr(shape, key) not in (None, False)]
     refuse(said, place, "the service lies outside the mesh, which `hosts` says")
     for index, host in enumerate(shape.hosts or ()):
         if host == "*":
@@ -104,7 +119,7 @@ def _unguarded(shape: ServiceShape, place: Place) -> None:
 
 def _ports(shape: ServiceShape, place: Place, mesh: MeshShape, read_file: ReadFile) -> tuple[Port, ...]:
     found: dict[int, Port] = {}
-    for name, port in shape.ports.items():
+    for name, port in (shape.ports or {}).items():
         at = place.at("ports", name)
         made = _port(name, port, at, service=shape, mesh=mesh, read_file=read_file)
         if other := found.get(made.port):

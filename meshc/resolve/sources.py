@@ -102,7 +102,7 @@ def _service(reference: str, place: Place, names: Names, services: Mapping[Name,
             "MC118", f"service {reference!r} {what}, so that its requests carry no identity", "requests without one are `plaintext`"
         )
         return None
-    return Source(SourceKind.SERVICE, place.origin, name=found)
+    return Source(SourceKind.SERVICE, place.origin, name=found if service is None else service.workload)
 
 
 def _networks(texts: Sequence[str], place: Place) -> tuple[str, ...]:

@@ -47,6 +47,8 @@ def find_service(mesh: Mesh, name: Name) -> Service:
 
 def find_port(service: Service, asked: str | int | None) -> Port:
     """The port of that name or number; None is the only one, else `http` (L8). A RequestError where there is none."""
+    if not service.ports:
+        raise RequestError(f"service {service.name} has no ports: nobody can call it")
     if asked is None:
         if len(service.ports) == 1:
             return service.ports[0]
@@ -67,8 +69,10 @@ def default_host(mesh: Mesh, service: Service) -> str:
 def names_of(mesh: Mesh, service: Service, namespace: str | None) -> tuple[str, ...]:
     """All host patterns of a service for a caller of that namespace."""
     hosts = routing.service_hosts(mesh, service)
-    bare = not service.external and service.name.namespace == namespace
-    return (*hosts, service.name.name) if bare else hosts
+    if service.external or service.name.namespace != namespace or not hosts:
+        return hosts
+    bare = service.name.name
+    return (*hosts, bare, f"*.{bare}") if service.headless else (*hosts, bare)
 
 
 def service_for(mesh: Mesh, services: tuple[Service, ...], namespace: str | None, host: str, port: str | int | None) -> Service | None:

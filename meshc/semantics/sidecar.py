@@ -68,6 +68,7 @@ def _caller(mesh: Mesh, client: Workload | Identity | Plaintext) -> Caller:
             service = find_service(mesh, name)
             if service.external:
                 raise RequestError(f"service {name} lies outside the mesh and cannot call; expected a workload")
+            service = find_service(mesh, service.workload)
             own = next((one.identity for one in service.versions if one.name == version and one.identity is not None), None)
             identity = access.spiffe_id(mesh, name.namespace, service.identity if own is None else own)
             return Caller(service, name.namespace, identity if service.has_proxy else None)
@@ -127,9 +128,15 @@ def _elsewhere(mesh: Mesh, caller: Caller, message: Message) -> Decision:
         outside = Reached(None, message.host, None, None, 1, ROUTED)
         reason = Reason(f"host {message.host} is outside the mesh, and egress is allowed", mesh.origin)
         return Decision((ROUTED,), (reason,), destinations=(outside,), request=message.forwarded())
-    what = f"host {message.host}" if listed is None else f"service {listed.name}"
+    what = f"host {message.host}{_pod_of(mesh, caller, message.host)}" if listed is None else f"service {listed.name}"
     owed = message.answer(Outcome.NO_ROUTE, 502)
     return Decision((owed, REFUSED.instead_of(owed)), (Reason(f"the caller's proxy does not know {what}", origin),))
+
+
+def _pod_of(mesh: Mesh, caller: Caller, host: str) -> str:
+    """A word on a host that would be a pod's name if its service were headless."""
+    owner = service_for(mesh, mesh.services, caller.namespace, host.partition(".")[2], None)
+    return "" if owner is None or owner.external or owner.headless else f": pods of {owner.name} have names only if it is `headless: true`"
 
 
 def _or_known(mesh: Mesh, called: Called, unknown: Decision, known: Callable[[], Decision]) -> Decision:

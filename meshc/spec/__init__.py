@@ -11,7 +11,7 @@ from meshc.spec.mistakes import Mistake, mistakes
 from meshc.spec.policies import PolicyShape, ProviderShape
 from meshc.spec.routes import RouteShape
 from meshc.spec.services import ServiceShape
-from meshc.spec.shapes import DnsLabel, OneOrMany, QualifiedName, Shape, ThingName
+from meshc.spec.shapes import DnsLabel, Expected, OneOrMany, QualifiedName, Shape, ThingName
 
 API_VERSION = "meshc/v1"
 KINDS = ("services", "gateways", "routes", "policies", "authentication", "certificates")
@@ -27,7 +27,7 @@ class FileSpec(Shape):
     """Holds for everything in the file. Default: the mesh's."""
     mesh: MeshShape | None = None
     """What holds for the whole mesh; in one file only."""
-    services: dict[ThingName, ServiceShape] = {}
+    services: dict[ThingName, Annotated[ServiceShape, Expected("a map with ports")]] = {}
     """Workloads, and what lies outside the mesh."""
     gateways: dict[ThingName, GatewayShape] = {}
     """Where outside traffic enters."""
@@ -47,7 +47,7 @@ class Spec(Shape):
     """All files of a mesh, put together: the keys of maps are `namespace/name`; `tests` are by namespace."""
 
     mesh: MeshShape = MeshShape()
-    services: dict[QualifiedName, ServiceShape] = {}
+    services: dict[QualifiedName, Annotated[ServiceShape, Expected("a map with ports")]] = {}
     gateways: dict[QualifiedName, GatewayShape] = {}
     routes: dict[QualifiedName, RouteShape] = {}
     policies: dict[QualifiedName, PolicyShape] = {}

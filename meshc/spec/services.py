@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Discriminator, Field, StrictStr, Tag, model_validator
+from pydantic import ConfigDict, Discriminator, Field, StrictStr, Tag, model_validator
 
 from meshc.spec.pattern import PathShape, ValueConditionShape
 from meshc.spec.shapes import (
@@ -10,6 +10,7 @@ from meshc.spec.shapes import (
     Count,
     Duration,
     Expected,
+    Flag,
     HeaderName,
     HostPattern,
     Identity,
@@ -223,10 +224,20 @@ class RateLimitShape(Shape):
 
 
 class ServiceShape(Shape):
-    """A workload of the mesh, or (with `hosts`) something outside it."""
+    """A workload of the mesh, another service over one's pods (with `workload`), or something outside (with `hosts`)."""
 
-    ports: dict[PortName, Annotated[PortShape, Short("port")]] = Field(min_length=1)
-    """Port name to port. `http: 80` works where the name is a protocol."""
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["ports"]}, {"required": ["calls"], "properties": {"hosts": False, "workload": False}}],
+        }
+    )
+
+    ports: dict[PortName, Annotated[PortShape, Short("port")]] | None = Field(default=None, min_length=1)
+    """Port name to port. `http: 80` works where the name is a protocol. Absent: a worker that `calls` and nobody calls."""
+    workload: Reference | None = None
+    """The service of its namespace whose pods these are: its selector, identity, proxy, versions, access, calls and limits hold."""
+    headless: Flag = False
+    """It has no address of its own: callers connect to its pods, also by their names (`<pod>.<name>`)."""
     hosts: Annotated[list[HostPattern] | None, OneOrMany()] = Field(default=None, min_length=1)
     """Outside the mesh: the names it answers to."""
     selector: Labels | None = None
@@ -261,3 +272,11 @@ class ServiceShape(Shape):
     """Limits at the service."""
     maxRequestBody: Size | None = None
     """Above it 413. Absent: no limit."""
+
+    @model_validator(mode="after")
+    def _ports_or_calls(self) -> Self:
+        if self.ports is None and (self.hosts is not None or self.workload is not None or self.calls is None):
+            raise lacking(
+                "ports", "expected a map of ports by name; only a worker, which says its `calls`, may lack it"
+            )
+        return self

@@ -20,18 +20,19 @@ from meshc_istio.filters.envoy_filter import Patch, envoy_filter
 from meshc_istio.filters.limits import limited_rules
 from meshc_istio.filters.workload import patches
 from meshc_istio.gateway import gateways
+from meshc_istio.headless import complain_of_headless
 from meshc_istio.kustomization import kustomization
 from meshc_istio.objects import Object, manifest, path_of
 from meshc_istio.peer_authentication import peer_authentications
 from meshc_istio.request_authentication import request_authentication
 from meshc_istio.service_entry import service_entries
 from meshc_istio.shared_hosts import shared_host_findings
+from meshc_istio.shared_pods import workload_findings
 from meshc_istio.sidecar import sidecars
 from meshc_istio.telemetry import telemetry
 from meshc_istio.tenancy import complain_of_shared_pods
 from meshc_istio.unsayable import complain_of_check_point, complain_of_mesh
 from meshc_istio.virtual_service import virtual_services
-from meshc_istio.workloads import workload_findings
 from meshc_istio.yaml import dump
 
 __all__ = ["IstioTarget", "target"]
@@ -89,6 +90,7 @@ def objects(mesh: Mesh, complain: Complain) -> Iterator[Object]:
     yield from telemetry(mesh)
     yield from peer_authentications(mesh)
     complain_of_collector(mesh, complain)
+    complain_of_headless(mesh, complain)
     complain_of_mesh(mesh, complain)
     yield from _guards(mesh, complain)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
 
-from meshc import access
+from meshc import access, workloads
 from meshc.access import Checks
 from meshc.diagnostics import Origin
 from meshc.model import Gateway, JwtProvider, ListenerProtocol, Mesh, Mtls, Name, Pattern, Port, Service
@@ -81,7 +81,7 @@ class CheckPoint:
         return tuple(number for number in self._numbers(self.ports) if number not in closed) if closed else None
 
     def _numbers(self, ports: Iterable[Port]) -> tuple[int, ...]:
-        return tuple(sorted({number for port in ports for number in listens(self.service, port)}))
+        return tuple(sorted({number for port in ports for number in (self.service.listens(port) if self.service else ())}))
 
 
 def _concerns(pattern: Pattern, port: Port) -> bool:
@@ -90,23 +90,24 @@ def _concerns(pattern: Pattern, port: Port) -> bool:
 
 def check_points(mesh: Mesh) -> Iterator[CheckPoint]:
     """Yield every workload of the mesh that has a proxy: services, then gateways."""
-    for service in mesh.services:
-        if service.has_proxy and not service.external:
-            yield of_service(mesh, service)
+    for workload in mesh.workloads:
+        if workload.has_proxy:
+            yield of_service(mesh, workload)
     for gateway in mesh.gateways:
         yield of_gateway(mesh, gateway)
 
 
 def of_service(mesh: Mesh, service: Service) -> CheckPoint:
-    """Return the check point at a service."""
+    """Return the check point at a service's workload, whose pods' ports are all that other services lead to as well."""
+    service = workloads.whole(mesh, service)
     return CheckPoint(
         mesh=mesh,
         name=object_name(service.name.name),
         namespace=service.name.namespace,
         selector=service.selector,
         context=INBOUND,
-        http_ports=tuple(sorted({number for port in service.ports if port.protocol.is_http for number in listens(service, port)})),
-        other_ports=tuple(sorted({number for port in service.ports if not port.protocol.is_http for number in listens(service, port)})),
+        http_ports=tuple(sorted({number for port in service.ports if port.protocol.is_http for number in service.listens(port)})),
+        other_ports=tuple(sorted({number for port in service.ports if not port.protocol.is_http for number in service.listens(port)})),
         ports=service.ports,
         checks=access.checks(mesh, service),
         origin=service.origin,
@@ -130,12 +131,6 @@ def of_gateway(mesh: Mesh, gateway: Gateway) -> CheckPoint:
         origin=gateway.origin,
         gateway=gateway,
     )
-
-
-def listens(service: Service | None, port: Port) -> frozenset[int]:
-    """Return where a service's workloads listen for a port: an endpoint given by hand may say another number than the port's target."""
-    endpoints = service.endpoints if service is not None else None
-    return frozenset(port.target_port if one.port is None else one.port for one in endpoints or ()) or frozenset({port.target_port})
 
 
 def takes_plaintext(service: Service) -> bool:

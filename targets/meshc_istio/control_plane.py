@@ -68,8 +68,10 @@ def needs(mesh: Mesh) -> Iterator[str]:
             yield f"{what}, whose policies hold for all of them, or say `tenancy: shared`"
         if gateway.tenancy == "shared" and mesh.telemetry is not None:
             yield f"you must see to logs and traces of gateway {gateway.name} yourself: its pods are shared, and are left as they are"
-    if any(service.endpoints is None and not service.external for service in mesh.services):
+    if any(service.endpoints is None and service.ports and not service.external for service in mesh.services):
         yield "you must name each Service port by its protocol, or say `appProtocol`, as the mesh does"
+    if headless := sorted(str(service.name) for service in mesh.services if service.headless):
+        yield f"you must have headless Services (clusterIP: None), and pods that they give names to: {', '.join(headless)}"
     if names := _names_without_service(mesh):
         yield f"you must let names resolve that no Service makes (DNS capture, set by {VALUES}, or records of your own): {', '.join(names)}"
     if (to := collector(mesh)) is not None and not to.outside:

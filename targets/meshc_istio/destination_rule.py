@@ -4,7 +4,19 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from meshc import access
-from meshc.model import LbPolicy, LoadBalancing, Mesh, Mtls, OutlierDetection, Port, Service, Version
+from meshc.model import (
+    Forward,
+    LbPolicy,
+    LoadBalancing,
+    Mesh,
+    Mtls,
+    Name,
+    OutlierDetection,
+    Port,
+    Service,
+    Version,
+    per_mesh,
+)
 from meshc_istio.complaints import Complain
 from meshc_istio.durations import duration
 from meshc_istio.names import fqdn, numbered, object_name
@@ -26,8 +38,22 @@ def destination_rules(mesh: Mesh, complain: Complain) -> Iterator[Object]:
             elif policy := _policy(mesh, service, complain):
                 name, spec = numbered(service.name.name, index), {"host": host, "trafficPolicy": policy}
                 yield Object(NETWORKING, "DestinationRule", name, service.name.namespace, spec, service.origin, Wave.NAMES)
-        for version in service.versions:
-            yield _subset(mesh, service, version)
+        yield from (_subset(mesh, service, version) for version in _versions(mesh, service))
+
+
+def _versions(mesh: Mesh, service: Service) -> tuple[Version, ...]:
+    """The versions that have a subset: all of a workload that can be called, and of its further services those that something names."""
+    if not service.shares_workload:
+        return service.versions if service.ports else ()
+    return tuple(version for version in service.versions if (service.name, version.name) in _named_versions(mesh))
+
+
+@per_mesh
+def _named_versions(mesh: Mesh) -> set[tuple[Name, str | None]]:
+    actions = [rule.action for route in mesh.routes for rule in route.rules]
+    forwards = [action for action in actions if isinstance(action, Forward)]
+    to = [one for action in forwards for one in (*action.destinations, *((action.mirror.to,) if action.mirror else ()))]
+    return {*((one.service, one.version) for one in to), *((one.name, version) for one in mesh.services for version, _ in one.traffic)}
 
 
 def _subset(mesh: Mesh, service: Service, version: Version) -> Object:
@@ -158,4 +184,4 @@ def _tls(mesh: Mesh, service: Service, port: Port, complain: Complain) -> dict[s
 
 
 def _has_stated_identity(service: Service) -> bool:
-    return service.identity != service.name.name or any(version.identity is not None for version in service.versions)
+    return service.identity != service.workload.name or any(version.identity is not None for version in service.versions)

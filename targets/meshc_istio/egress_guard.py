@@ -95,7 +95,7 @@ def callers_of(mesh: Mesh, external: Name) -> Iterator[tuple[Service, Call]]:
 @per_mesh
 def _calls_by_service(mesh: Mesh) -> dict[Name, list[tuple[Service, Call]]]:
     found: dict[Name, list[tuple[Service, Call]]] = {}
-    for caller in mesh.services:
+    for caller in mesh.workloads:
         for call in caller.calls or ():
             if caller.has_proxy:
                 found.setdefault(call.service, []).append((caller, call))

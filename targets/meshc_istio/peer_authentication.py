@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
+from meshc import workloads
 from meshc.model import Mesh, Mtls, Service
-from meshc_istio.check_point import listens
 from meshc_istio.names import object_name
 from meshc_istio.objects import SECURITY, Object, Wave
 
@@ -16,7 +16,7 @@ _MODE: Final = {Mtls.STRICT: "STRICT", Mtls.PERMISSIVE: "PERMISSIVE", Mtls.DISAB
 
 def peer_authentications(mesh: Mesh) -> Iterator[Object]:
     """Yield one for each workload, or one for all of a namespace or mesh where `scope` says so, and one for each workload that differs."""
-    guarded = [service for service in mesh.services if service.has_proxy and not service.external]
+    guarded = [workloads.whole(mesh, workload) for workload in mesh.workloads if workload.has_proxy]
     wide = {"workloads": [], "namespace": sorted({service.name.namespace for service in guarded}), "mesh": [ROOT_NAMESPACE]}[mesh.scope]
     origin = mesh.origin.at("mtls") if wide else mesh.origin
     for namespace in wide:
@@ -30,7 +30,7 @@ def peer_authentications(mesh: Mesh) -> Iterator[Object]:
 
 def _spec(mesh: Mesh, service: Service) -> dict[str, Any]:
     """The mode of most ports; others are named by target port."""
-    modes = {number: port.mtls for port in service.ports for number in listens(service, port)}
+    modes = {number: port.mtls for port in service.ports for number in service.listens(port)}
     (usual, _), *_ = Counter(modes.values()).most_common() or [(mesh.mtls, 0)]
     usual = mesh.mtls if mesh.mtls in modes.values() else usual
     spec: dict[str, Any] = {"selector": {"matchLabels": dict(sorted(service.selector))}, "mtls": {"mode": _MODE[usual]}}

@@ -29,6 +29,7 @@ def service_entries(mesh: Mesh, complain: Complain) -> Iterator[Object]:
         else:
             if service.endpoints is not None:
                 yield _internal(mesh, service, service.endpoints)
+                _complain_of_shared_addresses(mesh, service, complain)
             yield from _further_names(mesh, service, complain)
 
 
@@ -68,8 +69,8 @@ def _namespaces_that_know(mesh: Mesh, external: Name) -> list[str]:
     for route in mesh.routes:
         if any(one.service == external for rule in route.rules for one in access.destinations(rule)):
             found.update(mesh.gateway_by_name[name].workload.namespace for name in route.gateways)
-            for service in mesh.services:
-                if route.services and service.has_proxy and not service.external:
+            for service in mesh.workloads:
+                if route.services and service.has_proxy:
                     calls = route.services if service.calls is None else [call.service for call in service.calls]
                     found.update({service.name.namespace} if set(calls) & set(route.services) else ())
     return sorted(found)
@@ -92,6 +93,17 @@ def _internal(mesh: Mesh, service: Service, endpoints: tuple[Endpoint, ...]) -> 
         # Callers dial these; without an address a proxy would send every connection to that port here, whatever it was meant for.
         spec["addresses"] = sorted({endpoint.address for endpoint in endpoints})
     return Object(NETWORKING, "ServiceEntry", service.name.name, service.name.namespace, spec, service.origin, Wave.NAMES)
+
+
+def _complain_of_shared_addresses(mesh: Mesh, service: Service, complain: Complain) -> None:
+    """By an address and a port alone a proxy can't tell which of two services was called."""
+    taken = {port.port for one in mesh.services_by_workload[service.workload] if one.name < service.name for port in one.ports}
+    for port in service.ports:
+        if port.port in taken and not port.protocol.is_http:
+            complain(
+                f"port {port.port} of {service.name} is another's of its workload too, by the same addresses; expected another port",
+                port.origin,
+            )
 
 
 def further_names(mesh: Mesh, service: Service) -> dict[str, Origin]:

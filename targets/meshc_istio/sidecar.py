@@ -1,6 +1,7 @@
 """What a workload's proxy knows: exactly the services that its workload may call, and where all else goes (L8)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from meshc import routing
@@ -18,9 +19,8 @@ NO_LIMIT: Final = 2_147_483_647
 
 def sidecars(mesh: Mesh, complain: Complain) -> Iterator[Object]:
     """Yield one Sidecar for each service with a proxy that must not know everything, or whose limits are its callers' own."""
-    internal = tuple(service for service in mesh.services if not service.external)
-    all_internal = _hosts(mesh, internal)
-    for service in internal:
+    all_internal = _hosts(mesh, tuple(service for service in mesh.services if not service.external))
+    for service in mesh.workloads:
         if service.has_proxy:
             spec = _spec(mesh, service, _egress(mesh, service, all_internal, complain))
             if spec:
@@ -38,12 +38,25 @@ def _spec(mesh: Mesh, service: Service, hosts: list[str]) -> dict[str, Any]:
         found = {"egress": [{"hosts": hosts or [_NOTHING]}], "outboundTrafficPolicy": {"mode": "REGISTRY_ONLY"}}
     elif service.calls is not None:
         found = {"egress": [{"hosts": hosts or [_NOTHING]}]}
-    if service.circuit_breaker is not None:
-        # Limits of a DestinationRule are each caller's; without this they would hold once more for all callers together.
-        pool = connection_pool(service, limits=False)
-        unlimited = {"tcp": {"maxConnections": NO_LIMIT}, "http": {"http1MaxPendingRequests": NO_LIMIT, "http2MaxRequests": NO_LIMIT}}
-        found["inboundConnectionPool"] = {key: {**unlimited[key], **pool.get(key, {})} for key in unlimited}
+    if (pool := _inbound_pool(mesh.services_by_workload[service.name])) is not None:
+        found["inboundConnectionPool"] = pool
     return found
+
+
+def _inbound_pool(services: tuple[Service, ...]) -> dict[str, Any] | None:
+    """
+    The limits and timeouts of connections to the application itself, for which Istio would take those of a service's DestinationRule.
+
+    Limits there are each caller's, and would hold once more for all callers together; timeouts of one of several services over the same
+    pods would hold for calls by the others, so that the longest are taken.
+    """
+    timeouts = {(service.connect_timeout_ms, service.idle_timeout_ms) for service in services}
+    if len(timeouts) == 1 and all(service.circuit_breaker is None for service in services):
+        return None
+    connect, idle = (max(each) for each in zip(*timeouts, strict=True))
+    pool = connection_pool(replace(services[0], connect_timeout_ms=connect, idle_timeout_ms=idle), limits=False)
+    unlimited = {"tcp": {"maxConnections": NO_LIMIT}, "http": {"http1MaxPendingRequests": NO_LIMIT, "http2MaxRequests": NO_LIMIT}}
+    return {key: {**unlimited[key], **pool.get(key, {})} for key in unlimited}
 
 
 def _egress(mesh: Mesh, service: Service, all_internal: list[str], complain: Complain) -> list[str]:
@@ -65,7 +78,8 @@ def _with_collector(mesh: Mesh, hosts: list[str]) -> list[str]:
 
 
 def _complain_of_unguarded(mesh: Mesh, service: Service, called: list[Name], complain: Complain) -> None:
-    missing = next((other for other in mesh.services if not other.external and other.name not in called and other is not service), None)
+    others = (other for other in mesh.services if not other.external and other is not service and other.ports)
+    missing = next((other for other in others if other.name not in called), None)
     if missing is not None:
         message = (
             f"with `egress: allow` a call of {service.name} to {missing.name}, which it does not declare, leaves its proxy like any other"
@@ -81,7 +95,7 @@ def _names(mesh: Mesh, service: Service) -> tuple[str, ...]:
     if service.external:
         return service.hosts
     full = fqdn(mesh, service.name)
-    return (full, *(host for host in routing.service_hosts(mesh, service)[3:] if host != full))
+    return (full, *(host for host in routing.further_hosts(mesh, service) if host != full)) if service.ports else ()
 
 
 @per_mesh

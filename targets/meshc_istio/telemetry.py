@@ -47,7 +47,7 @@ def telemetry(mesh: Mesh) -> Iterator[Object]:
 def _places(mesh: Mesh) -> Iterator[tuple[str, str, dict[str, str], Origin]]:
     """Name, namespace and selector of each object."""
     origin = mesh.origin if mesh.telemetry is None else mesh.telemetry.origin
-    guarded = [service for service in mesh.services if service.has_proxy and not service.external]
+    guarded = [workload for workload in mesh.workloads if workload.has_proxy]
     gateways = {(gateway.workload.namespace, gateway.workload.selector): gateway for gateway in reversed(mesh.gateways)}
     if mesh.scope == "mesh":
         yield "default", ROOT_NAMESPACE, {}, origin

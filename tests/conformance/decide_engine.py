@@ -9,6 +9,7 @@ from meshc.model import Mesh, Name
 from meshc.semantics import Answer, Client, Decision, Identity, Outcome, Outside, Plaintext, Reached, Request, Token, Workload, decide
 from tests.conformance.case import Send
 from tests.conformance.engine import Seen
+from tests.conformance.istio import cast
 
 CLIENT_ADDRESS = "10.244.9.1"
 
@@ -42,11 +43,20 @@ class DecideEngine:
         others += [replace(self._seen(other), others=()) for other in decision.otherwise]
         return replace(self._first(decision), others=tuple(others))
 
+    def _workload(self, reached: Reached) -> Reached:
+        """What is reached, by the names of its workload and its port, which are all that a backend knows of itself."""
+        assert self.mesh is not None
+        service = None if reached.service is None else self.mesh.service_by_name[reached.service]
+        if service is None or not service.shares_workload:
+            return reached
+        port = None if reached.port is None else cast.name_of(service.port(reached.port).target_port)
+        return replace(reached, service=service.workload, port=port)
+
     def _first(self, decision: Decision) -> Seen:
         if decision.outcome is not Outcome.ROUTED:
             return _answered(decision.permitted[0], decision)
         (reached,) = self.chance.choices(decision.destinations, [reached.weight for reached in decision.destinations])
-        return _arrived(reached, decision)
+        return _arrived(self._workload(reached), decision)
 
 
 def _answered(answer: Answer, decision: Decision) -> Seen:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 
-from meshc import access
+from meshc import access, workloads
 from meshc.access import Checks, Grant
 from meshc.model import Egress, Forward, Gateway, Mesh, Mtls, Name, Pattern, Service
 from meshc.semantics.matching import selects, token_holds
@@ -21,6 +21,7 @@ from meshc.semantics.message import Message
 from meshc.semantics.request import Token
 from tests.conformance.case import Send
 from tests.conformance.engine import Seen
+from tests.conformance.istio import cast
 
 Segments = tuple[str, ...]
 Headers = tuple[tuple[str, str], ...]
@@ -46,7 +47,7 @@ def escape(mesh: Mesh, send: Send, seen: Seen) -> str | None:
         return None
     sent = _sent(send)
     services = [service for service in mesh.services if service.name.name == seen.service]
-    inside = [service for service in services if not service.external]
+    inside = [workloads.whole(mesh, service) for service in services if not service.external]
     if inside:
         found = [_past_service(mesh, service, send, sent, seen) for service in inside]
         if None not in found:
@@ -85,7 +86,8 @@ def bad_token(send: Send) -> bool:
 def _past_service(mesh: Mesh, service: Service, send: Send, sent: Sent, seen: Seen) -> str | None:
     if not service.has_proxy:
         return None
-    port = next((port for port in service.ports if port.name == seen.port), None) or next(iter(service.ports), None)
+    called = (port for port in service.ports if seen.port in (port.name, cast.name_of(port.target_port)))
+    port = next(called, None) or next(iter(service.ports), None)
     http = port is None or port.protocol.is_http
     if http and not seen.method and _changes(mesh):
         return None  # an answer to HEAD does not tell what arrived, and it need not be what was sent

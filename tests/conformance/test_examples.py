@@ -62,7 +62,8 @@ def test_serves(example: str, tmp_path_factory: pytest.TempPathFactory) -> None:
         prepare(engine, mesh)
         assert engine.apply(mesh) == ()
         seen = engine.send([send for _, send, _ in asked])
-    wrong = [f"{name}: expected {expect}, got {got}" for (name, _, expect), got in zip(asked, seen, strict=True) if not _fits(expect, got)]
+    pairs = zip(asked, seen, strict=True)
+    wrong = [f"{name}: expected {expect}, got {got}" for (name, _, expect), got in pairs if not _fits(mesh, expect, got)]
     assert wrong == []
 
 
@@ -76,7 +77,7 @@ _ANSWERS: dict[str, tuple[int | None, ...]] = {
 }
 
 
-def _fits(expect: Expectation, seen: Seen) -> bool:
+def _fits(mesh: Mesh, expect: Expectation, seen: Seen) -> bool:
     if expect.outcome is not None:
         return seen.service is None and seen.status in _ANSWERS[expect.outcome]
     if expect.status is not None:
@@ -85,7 +86,8 @@ def _fits(expect: Expectation, seen: Seen) -> bool:
     if expect.redirect is not None:
         return seen.location == expect.redirect
     assert expect.reaches is not None
-    return seen.status == 200 and seen.service == expect.reaches.name and expect.version in (None, seen.version)
+    service = mesh.service_by_name[expect.reaches]
+    return seen.status == 200 and seen.service == service.workload.name and expect.version in (None, seen.version)
 
 
 # --- a mesh's test as a request ---------------------------------------------------------------------------------------------------

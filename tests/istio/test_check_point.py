@@ -6,7 +6,7 @@ from tests.meshes import mesh_of
 
 
 def _http_ports(endpoints: str) -> tuple[int, ...]:
-    ports = "{http: {port: 80, targetPort: 8080}, db: {port: 5432, protocol: tcp}}"
+    ports = "{http: {port: 80, targetPort: 8080}}"
     mesh = mesh_of(f"namespace: shop\nservices:\n  web: {{ports: {ports}, {endpoints}}}\n")
     return of_service(mesh, mesh.service_by_name[Name("shop", "web")]).http_ports
 

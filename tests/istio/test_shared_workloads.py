@@ -15,42 +15,22 @@ def _said(text: str) -> list[str]:
     return [finding.message.partition(";")[0] for finding in unsupported(mesh_of(HEAD + text), load("istio")) if finding.code == "MC502"]
 
 
-@pytest.mark.parametrize(
-    ("more", "differ"),
-    [
-        ("mtls: disable", "mtls"),
-        ("protocol: tcp", "protocol"),
-    ],
-)
-def test_ports_on_one_number_must_agree(more: str, differ: str) -> None:
-    """L3, L10: modes and policies go by the number that is listened on, so one port's would hold for the other."""
-    protocol = "" if "protocol" in more else "protocol: http, "
-    text = f"services: {{a: {{ports: {{http: {{port: 80, targetPort: 8080}}, more: {{port: 81, targetPort: 8080, {protocol}{more}}}}}}}}}\n"
-    assert [f"ports http and more of shop/a listen on one number and differ in {differ}, which Istio can't tell apart"] == _said(text)
-
-
 PORTS = "http: {port: 80, targetPort: 8080}, more: {port: 81, targetPort: 8080, protocol: http}"
 
 
 @pytest.mark.parametrize(
-    "policy",
+    ("policy", "kind"),
     [
-        "deny: [{from: {namespace: ops}, ports: more}]",
-        "allow: [{from: everyone, ports: more}]",
+        ("deny: [{from: {namespace: ops}, ports: more}]", "a.deny"),
+        ("allow: [{from: {namespace: ops}, ports: more}]", "a"),
     ],
 )
-def test_policies_must_not_tell_such_ports_apart(policy: str) -> None:
-    """L9: an entry for one of them would hold for the other; without such an entry nothing is wrong."""
-    services = f"services: {{a: {{access: allow, ports: {{{PORTS}}}}}}}\n"
-    expected = ["ports http and more of shop/a listen on one number and differ in access, which Istio can't tell apart"]
-    assert expected == _said(f"{services}policies: {{p: {{services: a, {policy}}}}}\n")
-    assert [] == _said(services)
-
-
-def test_endpoints_on_one_number_count() -> None:
-    """A port of an endpoint stands for every port of its service."""
-    text = "services: {a: {ports: {http: 80, more: {port: 81, protocol: http, mtls: disable}}, endpoints: {address: 10.0.0.1, port: 9}}}\n"
-    assert 1 == len(_said(text))
+def test_policies_hold_for_all_ports_on_one_number(policy: str, kind: str) -> None:
+    """L9: an entry for one of them is one for their check point, which the other shares."""
+    services = f"services: {{a: {{access: allow, ports: {{{PORTS}, other: {{port: 82, protocol: http}}}}}}}}\n"
+    mesh = mesh_of(HEAD + f"{services}policies: {{p: {{services: a, {policy}}}}}\n")
+    (rule,) = one(mesh, "AuthorizationPolicy", kind)["rules"]
+    assert ({"notPorts": ["82"]} if kind == "a.deny" else {"ports": ["8080"]}) == rule["to"][0]["operation"]
 
 
 @pytest.mark.parametrize("selector", ["{istio: ingressgateway}", "{istio: ingressgateway, app: a}"])

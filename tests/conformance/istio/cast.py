@@ -1,7 +1,7 @@
 """The workloads of a rig and the Kubernetes objects that stand for them; the fixed cast is what case files are written over."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -43,6 +43,11 @@ PORTS: dict[str, tuple[int, int]] = {
     "greet": (3306, 3306),
 }
 """Every service's ports: name to port and target port. At `greet` the server speaks first."""
+def name_of(target: int | None) -> str | None:
+    """What the fixed cast calls the port of its pods with that number."""
+    return next((name for name, (_, number) in PORTS.items() if number == target), None)
+
+
 _SPOKEN = {"admin": "http", "greet": "tcp"}
 
 PODS = (
@@ -73,6 +78,17 @@ class ServicePort:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """A further Service over the pods of another's workload; without an `address` it is headless."""
+
+    namespace: str
+    name: str
+    app: str
+    ports: tuple[ServicePort, ...]
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cast:
     """All workloads of a rig, the ports of their services by `namespace/app`, and the addresses of host names outside."""
 
@@ -82,8 +98,8 @@ class Cast:
 
     @property
     def services(self) -> list[tuple[str, str]]:
-        """Namespace and name of every service."""
-        return sorted({(pod.namespace, pod.app) for pod in self.pods if pod.kind == "sidecar"})
+        """Namespace and name of every service; a workload that listens nowhere has none."""
+        return sorted({(pod.namespace, pod.app) for pod in self.pods if pod.kind == "sidecar" and self.ports_of(pod.namespace, pod.app)})
 
     @property
     def routers(self) -> list[Pod]:
@@ -112,7 +128,7 @@ class Cast:
             spec = {"selector": {"app": app}, "ports": ports, "clusterIP": self.cluster_ip(namespace, app)}
             made.append({"apiVersion": "v1", "kind": "Service", "metadata": {"name": app, "namespace": namespace}, "spec": spec})
         for pod in inside:
-            made += [_pod(pod), *([self._slice(pod)] if pod.kind == "sidecar" else [])]
+            made += [_pod(pod), *([self._slice(pod)] if (pod.namespace, pod.app) in self.services else [])]
         made += [each for name, address in self.names.items() for each in self._bystander(name, address)]
         return made
 
@@ -127,12 +143,17 @@ class Cast:
         listening = [{"name": f"p{port}", "port": target, "protocol": "TCP"} for port, target in sorted(ports.items())]
         return [service, _endpoints(pod.name, pod, listening)]
 
+    def further_service(self, one: Further) -> list[dict[str, Any]]:
+        """A Service beside a workload's own, and its endpoints."""
+        meta = {"name": one.name, "namespace": one.namespace}
+        ports = [_service_port(port) for port in one.ports]
+        spec = {"selector": {"app": one.app}, "ports": ports, "clusterIP": one.address or "None"}
+        pods = [pod for pod in self.pods if (pod.namespace, pod.app) == (one.namespace, one.app)]
+        slices = [_endpoints(one.name, pod, _listening(one.ports), f"{one.name}-{pod.name}") for pod in pods]
+        return [{"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": spec}, *slices]
+
     def _slice(self, pod: Pod) -> dict[str, Any]:
-        ports = [
-            {"name": port.name, "port": port.target, "protocol": "TCP", **({"appProtocol": port.protocol} if port.protocol else {})}
-            for port in self.ports_of(pod.namespace, pod.app)
-        ]
-        return _endpoints(pod.app, pod, ports)
+        return _endpoints(pod.app, pod, _listening(self.ports_of(pod.namespace, pod.app)))
 
     def _bystander(self, name: str, address: str) -> Iterator[dict[str, Any]]:
         """The Service of a name inside the cluster that stands for no workload of the cast: a collector of traces."""
@@ -180,12 +201,19 @@ def _service_port(port: ServicePort) -> dict[str, Any]:
     return {"name": port.name, "port": port.port, "targetPort": port.target, "protocol": "TCP", **spoken}
 
 
-def _endpoints(service: str, pod: Pod, ports: list[dict[str, Any]]) -> dict[str, Any]:
+def _listening(ports: Sequence[ServicePort]) -> list[dict[str, Any]]:
+    return [
+        {"name": port.name, "port": port.target, "protocol": "TCP", **({"appProtocol": port.protocol} if port.protocol else {})}
+        for port in ports
+    ]
+
+
+def _endpoints(service: str, pod: Pod, ports: list[dict[str, Any]], name: str | None = None) -> dict[str, Any]:
     reference = {"kind": "Pod", "name": pod.name, "namespace": pod.namespace}
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": pod.name, "namespace": pod.namespace, "labels": {"kubernetes.io/service-name": service}},
+        "metadata": {"name": name or pod.name, "namespace": pod.namespace, "labels": {"kubernetes.io/service-name": service}},
         "addressType": "IPv4",
         "ports": ports,
         "endpoints": [{"addresses": [pod.address], "conditions": {"ready": True}, "nodeName": "node", "targetRef": reference}],

@@ -17,7 +17,7 @@ from typing import Any, Self
 import yaml
 
 from meshc.diagnostics import Finding
-from meshc.model import GatewayWorkload, Mesh
+from meshc.model import GatewayWorkload, Mesh, Service
 from meshc.target import File, load, unsupported
 from tests import engines
 from tests.conformance.case import Send
@@ -54,6 +54,7 @@ class IstioEngine:
         self.target = load("istio")
         self.applied: list[dict[str, Any]] = []
         self.ports: dict[str, int] = {}  # of listeners by gateway and name, as the pods listen
+        self.further: dict[str, cast.Further] = {}  # by namespace/name
         self.public: dict[int, int] = {}  # ports of listeners as clients see them, and as the pods listen
         self.change: Callable[[list[File]], list[File]] = lambda files: files  # what a mutation does to a build
 
@@ -106,7 +107,7 @@ class IstioEngine:
         found = tuple(unsupported(mesh, self.target))
         if found:
             return found
-        self._router_services(mesh)
+        self._services(mesh)
         with tempfile.TemporaryDirectory(dir=self.folder) as folder:
             files = self.change(list(self.target.emit(mesh)))
             self.applied = objects(files)
@@ -127,9 +128,24 @@ class IstioEngine:
 
     def make_ready(self, mesh: Mesh) -> None:
         """Gives the cluster what the mesh asks of it beside its objects: settings, and the gateways' Services."""
-        self._router_services(mesh)
+        self._services(mesh)
         values = next(file.content for file in self.target.emit(mesh) if file.path.name == "istio-values.yaml")
         self.call("take", values=yaml.safe_load(values))
+
+    def _services(self, mesh: Mesh) -> None:
+        """The Services that the mesh speaks of and the cast has not by itself."""
+        self._router_services(mesh)
+        self._further_services(mesh)
+
+    def _further_services(self, mesh: Mesh) -> None:
+        """A Service for each that has a workload's pods beside its own; those of the mesh before are taken away."""
+        sharing = [service for service in mesh.services if service.shares_workload]
+        wanted = {str(one.name): _further(one, None if one.headless else f"10.96.2.{n}") for n, one in enumerate(sharing, 1)}
+        for words, services in (("delete", self.further), ("create", wanted)):
+            if services and wanted != self.further:
+                made = [each for one in services.values() for each in self.cast.further_service(one)]
+                self.call("kubectl", words=[words, "-f", "-"], text=yaml.safe_dump_all(made))
+        self.further = wanted
 
     def _router_services(self, mesh: Mesh) -> None:
         """A Service before each gateway's pods, with the ports that the mesh says it maps."""
@@ -224,6 +240,8 @@ class IstioEngine:
             return {"address": gateway.address, "port": self.ports[f"{send.via.rpartition('/')[2]}/{name}"]}
         namespace, _, app = (send.to or "").rpartition("/")
         namespace = namespace or "shop"
+        if (further := self.further.get(f"{namespace}/{app}")) is not None:
+            return self._further_address(send, further)
         if not app:
             return {"address": cast.EXTERNAL_ADDRESS, "port": send.port if isinstance(send.port, int) else 80}
         outside = next((pod for pod in self.cast.pods if pod.kind == "outside" and pod.app == app), None)
@@ -236,6 +254,16 @@ class IstioEngine:
             return {"address": pod.address, "port": target}
         return {"address": self.cast.cluster_ip(namespace, app), "port": port}
 
+    def _further_address(self, send: Send, service: cast.Further) -> dict[str, Any]:
+        """The Service's own address; where it has none, that of the pod which the Host names, or of the first."""
+        named = send.port or "http"
+        port = next((one for one in service.ports if named in (one.name, one.port)), service.ports[0])
+        pods = [pod for pod in self.cast.pods if (pod.namespace, pod.app) == (service.namespace, service.app)]
+        if send.client == "plaintext":
+            return {"address": pods[0].address, "port": port.target}
+        meant = [pod for pod in pods for host in send.hosts if host.startswith(f"{pod.name}.")]
+        return {"address": service.address or (meant or pods)[0].address, "port": port.port}
+
     def _numbers(self, namespace: str, app: str, named: str | int | None) -> tuple[int, int]:
         """Port and target port, by the port's name, or a number as it is."""
         if isinstance(named, int):
@@ -243,6 +271,11 @@ class IstioEngine:
         ports = self.cast.ports_of(namespace, app)
         one = next((port for port in ports if port.name == (named or "http")), ports[0])
         return one.port, one.target
+
+
+def _further(service: Service, address: str | None) -> cast.Further:
+    ports = tuple(cast.ServicePort(port.name, port.port, port.target_port, port.protocol.value) for port in service.ports)
+    return cast.Further(service.name.namespace, service.name.name, service.workload.name, ports, address)
 
 
 def objects(files: Sequence[File]) -> list[dict[str, Any]]:
@@ -306,7 +339,7 @@ def seen_of(answer: dict[str, Any]) -> Seen:
         status=answer["status"],
         response=response,
         service=by_name["x-backend"],
-        port=next((name for name, (_, target) in cast.PORTS.items() if target == told.get("port")), None),
+        port=cast.name_of(told.get("port")),
         version=by_name.get("x-backend-version"),
         method=line[0],
         path=line[1],

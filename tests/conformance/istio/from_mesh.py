@@ -11,10 +11,9 @@ SOMEONE = "someone"
 
 def cast_of(mesh: Mesh) -> Cast:
     """Workloads for all that the mesh names."""
-    inside = [service for service in mesh.services if not service.external]
     outside = [service for service in mesh.services if service.external]
     pods: list[Pod] = []
-    for service in inside:
+    for service in mesh.workloads:
         for version in service.versions or (None,):
             pods.append(_pod(service, version, len(pods)))
     for namespace in _strangers(mesh):
