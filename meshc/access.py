@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from meshc import rewriting, workloads
+from meshc import rewriting
 from meshc.diagnostics import Origin
 from meshc.model import (
     Access,
@@ -15,7 +15,6 @@ from meshc.model import (
     Name,
     Pattern,
     Policy,
-    Port,
     Rule,
     Service,
     Source,
@@ -167,16 +166,14 @@ def _on_ports(service: Service, asked: tuple[Service, ...], entry: Pattern) -> P
 
     HTTP keys concern HTTP ports only.
     """
-    mine = (port for port in service.ports if port.protocol.is_http or not entry.has_http_keys)
-    ports = tuple(port.name for port in mine if any(_is_meant(service, port, one, entry.ports) for one in asked))
+    http = entry.has_http_keys
+    beside = (one for one in asked if one.workload == service.workload)
+    numbers = {
+        number for one in beside for port in one.ports if entry.ports is None or port.name in entry.ports for number in one.listens(port)
+    }
+    mine = (port for port in service.ports if not http or port.protocol.is_http)
+    ports = tuple(port.name for port in mine if not numbers.isdisjoint(service.listens(port)))
     return replace(entry, ports=None if len(ports) == len(service.ports) else ports) if ports else None
-
-
-def _is_meant(service: Service, port: Port, asked: Service, names: Keys | None) -> bool:
-    """Whether what is said of the named ports of `asked`, or of all, is said of the port."""
-    if asked.workload != service.workload:
-        return False
-    return any(workloads.is_shared(service, port, asked, one) for one in asked.ports if names is None or one.name in names)
 
 
 def _both(entry: Pattern, arriving: "Arriving", origin: Origin, what: str) -> Iterator[Grant]:

@@ -78,7 +78,7 @@ def service_hosts(mesh: Mesh, service: Service) -> tuple[str, ...]:
     """
     The names that a service answers to, its fully qualified one first; an external one's are its `hosts` (L5).
 
-    A headless one answers to its pods' names too, which stand before its own. A worker, which has no port, has no name.
+    A headless one answers to its pods' names too, each before one of its own. A worker, which has no port, has no name.
     """
     if service.external:
         return service.hosts

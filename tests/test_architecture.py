@@ -34,7 +34,7 @@ CORE = {
     "rewriting": "paths regex",
     "spelling": "paths regex",
     "workloads": "model",
-    "access": "diagnostics model paths regex rewriting workloads",
+    "access": "diagnostics model paths regex rewriting",
     "routing": "diagnostics model paths regex space",
     "semantics": "access diagnostics model paths regex routing space",
     "graph": "diagnostics model",

@@ -222,8 +222,9 @@ class Service:
 
     def listens(self, port: Port) -> frozenset[int]:
         """Where its pods listen for a port: an endpoint given by hand may say another number than the port's target."""
-        said = (port.target_port if one.port is None else one.port for one in self.endpoints or ())
-        return frozenset(said) or frozenset({port.target_port})
+        if not self.endpoints:
+            return frozenset((port.target_port,))
+        return frozenset(port.target_port if one.port is None else one.port for one in self.endpoints)
 
     def port(self, name: str) -> Port:
         """The port of that name, which resolving has made sure of."""

@@ -276,7 +276,5 @@ class ServiceShape(Shape):
     @model_validator(mode="after")
     def _ports_or_calls(self) -> Self:
         if self.ports is None and (self.hosts is not None or self.workload is not None or self.calls is None):
-            raise lacking(
-                "ports", "expected a map of ports by name; only a worker, which says its `calls`, may lack it"
-            )
+            raise lacking("ports", "expected a map of ports by name; only a worker, which says its `calls`, may lack it")
         return self
