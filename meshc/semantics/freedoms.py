@@ -19,7 +19,9 @@ _CLIENT_ERRORS: Final = (
 )
 """The 4xx that a proxy may answer an odd request with; the suite takes any."""
 
-_SERVER_ERRORS: Final = ((Outcome.NO_ROUTE, 502), (Outcome.UNAVAILABLE, 503))
+_UNKNOWN: Final = (Outcome.NO_ROUTE, 502)
+"""What a caller's proxy says of a Host that it does not know, as it may of any request (L18 g)."""
+_SERVER_ERRORS: Final = (_UNKNOWN, (Outcome.UNAVAILABLE, 503))
 _REFUSALS: Final = frozenset(
     {
         Outcome.BAD_REQUEST,
@@ -48,7 +50,7 @@ def settle(mesh: Mesh, reading: Read, judge: Callable[[Message], Decision]) -> D
     if reading.odd is None:
         return main
     owed = main.permitted[0]
-    refusals = (*_CLIENT_ERRORS, *(() if mesh.requests == "strict" else _SERVER_ERRORS))
+    refusals = (*_CLIENT_ERRORS, *((_UNKNOWN,) if mesh.requests == "strict" else _SERVER_ERRORS))
     refused = [*(local_answer(outcome, status, grpc=reading.grpc) for outcome, status in refusals), REFUSED]
     return replace(
         main,

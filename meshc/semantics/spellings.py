@@ -38,7 +38,10 @@ def passed_on(path: str) -> tuple[Segments, ...]:
         text = _spelled(_escape_percent_signs(data) if escaped else data)
         text = _ESCAPED_SLASH.sub("/", text)
         text = text.replace("\\", "%5C" if backslash else "/")
-        found[_normal(text.split("/")[1:], parameters=parameters, slashes_first=slashes_first)] = None
+        left = _normal(text.split("/")[1:], parameters=parameters, slashes_first=slashes_first)
+        found[left] = None
+        if left == ("",) and "//" in text:
+            found["", ""] = None  # a path of slashes alone may stay as two
     return tuple(found)
 
 

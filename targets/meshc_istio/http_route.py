@@ -327,7 +327,8 @@ def _location(place: Place, redirect: Redirect, called: Port | None) -> dict[str
     """
     What a Location does not keep of the request.
 
-    A host that is known is said, so that a port which the client wrote into the Host doesn't stay (L5).
+    A host that is known is said, so that a port which the client wrote into the Host doesn't stay (L5), and so is the scheme: it would be
+    the one of an absolute URI.
     """
     scheme = redirect.scheme or place.scheme
     own = place.port if place.port is not None or called is None else called.port
@@ -335,11 +336,10 @@ def _location(place: Place, redirect: Redirect, called: Port | None) -> dict[str
     found: dict[str, Any] = {}
     if (host := redirect.host or place.host) is not None:
         found["authority"] = host
-    if scheme != place.scheme:
-        found["scheme"] = scheme
+    found["scheme"] = scheme
     if port != _DEFAULT_PORTS[scheme]:
         found["port"] = port
-    if redirect.status != _ISTIO_STATUS or not found:
+    if redirect.status != _ISTIO_STATUS:
         found["redirectCode"] = redirect.status
     return found
 

@@ -79,14 +79,14 @@ def _beside(suite: Suite, case: Case, expect: Mapping[str, Any], seen: Seen) -> 
 
 
 def is_refusal(seen: Seen, mode: str) -> bool:
-    """Whether it is a refusal that an odd request may meet in that mode: 4xx or closed, under `standard` 502 and 503 too."""
+    """Whether it is a refusal that an odd request may meet in that mode: 4xx, 502 or closed, under `standard` 503 too."""
     if seen.service is not None:
         return False
     if seen.refused is not None or seen.status is None:
         return True
     if seen.grpc is not None:
         return seen.grpc in _REFUSING_GRPC
-    return 400 <= seen.status < 500 or (mode == "standard" and seen.status in (502, 503))
+    return 400 <= seen.status < 500 or seen.status == 502 or (mode == "standard" and seen.status == 503)
 
 
 def _one(case: Case, expect: Mapping[str, Any], seen: Seen) -> list[str]:
