@@ -43,6 +43,8 @@ PORTS: dict[str, tuple[int, int]] = {
     "greet": (3306, 3306),
 }
 """Every service's ports: name to port and target port. At `greet` the server speaks first."""
+
+
 def name_of(target: int | None) -> str | None:
     """What the fixed cast calls the port of its pods with that number."""
     return next((name for name, (_, number) in PORTS.items() if number == target), None)
