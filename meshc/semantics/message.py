@@ -190,7 +190,7 @@ def _hosts(request: Request, host: str | None, lines: tuple[str, ...]) -> Iterat
     if host is not None:
         yield host, ()
     sent = (*host_lines(request), *lines)
-    if host is None and len(lines) == 1 and (name := _name_beside_junk(lines[0])) is not None:
+    if host is None and (name := _name_beside_junk(",".join(lines))) is not None:  # a proxy joins lines by commas
         yield name, tuple(_names_in(sent))
     dotted = any(re.search(r"\.(:[0-9]+)?$", one.strip(BLANKS)) for one in sent)
     if sent and (host is None or len(host_lines(request)) > 1 or dotted):
