@@ -27,9 +27,16 @@ def _differs(decision: Decision, seen: Seen, *, odd: bool) -> str | None:
 
 def _answers(decision: Decision) -> list[Answer]:
     """All that may come: what is permitted, and what each destination may say."""
-    verdicts = [reached.verdict for reached in _reached(decision)]
+    verdicts = [answer for reached in _reached(decision) for answer in _freed(reached.verdict)]
     first = [] if decision.outcome is Outcome.ROUTED and verdicts else [decision.permitted[0]]
     return [*first, *decision.permitted[1:], *verdicts]
+
+
+def _freed(verdict: Answer) -> tuple[Answer, ...]:
+    """What a destination says, and 403 for a 401, which any request may get for want of a token (L18 e)."""
+    if verdict.outcome is not Outcome.UNAUTHENTICATED:
+        return (verdict,)
+    return (verdict, Answer(Outcome.DENIED, 403) if verdict.grpc_status is None else Answer(Outcome.DENIED, 200, 7))
 
 
 def _reached(decision: Decision) -> list[Reached]:
