@@ -103,6 +103,11 @@ policies = st.builds(
 )
 
 
+def several_policies(at_most: int) -> st.SearchStrategy[list[Policy]]:
+    """Policies of different names, as in any mesh."""
+    return st.lists(policies, max_size=at_most, unique_by=lambda policy: policy.name)
+
+
 def meaning(decision: Decision) -> object:
     """All of a decision but its reasons."""
     return replace(decision, because=())
@@ -141,7 +146,7 @@ def test_no_encoding_changes_a_decision(request: Request, data: st.DataObject) -
     assert (normal_form(odd), ()) == (normal_form(strict), strict.otherwise)
 
 
-@given(requests, st.lists(policies, max_size=3))
+@given(requests, several_policies(3))
 def test_deny_beats_allow(request: Request, more: list[Policy]) -> None:
     """L9: what a mesh denies by a `deny` stays denied whatever allows are added, in whatever order."""
     denying = Policy(name("a"), (name("api"),), (), None, (), (Pattern(HERE),), HERE)
@@ -150,7 +155,7 @@ def test_deny_beats_allow(request: Request, more: list[Policy]) -> None:
         assert not any(one.service == name("api") and one.verdict.outcome is Outcome.ROUTED for one in decision.destinations)
 
 
-@given(requests, patterns(), st.lists(policies, max_size=2), st.sampled_from(list(Access)))
+@given(requests, patterns(), several_policies(2), st.sampled_from(list(Access)))
 def test_an_allow_never_denies(request: Request, entry: Pattern, more: list[Policy], access: Access) -> None:
     """L9: adding an allow never turns an allowed request into a denied one, unless the base is `allow`."""
     before = with_policies(MESH, *more, access=access)
@@ -159,7 +164,7 @@ def test_an_allow_never_denies(request: Request, entry: Pattern, more: list[Poli
         assert decide(after, request).outcome is Outcome.ROUTED
 
 
-@given(requests, patterns(), st.lists(policies, max_size=2))
+@given(requests, patterns(), several_policies(2))
 def test_a_deny_never_allows(request: Request, entry: Pattern, more: list[Policy]) -> None:
     """L9: adding a deny lets nothing in that was out."""
     before = with_policies(MESH, *more)
@@ -168,7 +173,7 @@ def test_a_deny_never_allows(request: Request, entry: Pattern, more: list[Policy
         assert decide(after, request).outcome is not Outcome.ROUTED
 
 
-@given(requests, st.lists(policies, max_size=3), st.data())
+@given(requests, several_policies(3), st.data())
 def test_order_means_nothing(request: Request, more: list[Policy], data: st.DataObject) -> None:
     """L1, L7: permuting anything but a rules list changes no decision, the paths of a match whose prefix is replaced among them."""
     mesh = with_policies(MESH, *more)
